@@ -1,0 +1,3 @@
+#!/bin/sh
+# Makes configure. Needs autoconf, automake, libtool, pkg-config.
+cd "$(dirname "$0")" && exec autoreconf --install --force --warnings=no-portability

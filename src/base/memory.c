@@ -1,0 +1,55 @@
+/* memory.c: allocation with messages. */
+#include "base/base.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void *fail(fcs_error *e, size_t bytes)
+{
+    fcs_fail(e, FCS_FAILED, "out of memory: %.1f MiB could not be had; use a smaller size or batch",
+             (double)bytes / 1048576);
+    return NULL;
+}
+
+void *fcs_alloc(fcs_error *e, size_t bytes)
+{
+    void *p = calloc(1, bytes ? bytes : 1);
+    return p ? p : fail(e, bytes);
+}
+
+void *fcs_alloc_array(fcs_error *e, size_t n, size_t size)
+{
+    if (size && n > SIZE_MAX / size)
+        return fail(e, SIZE_MAX);
+    return fcs_alloc(e, n * size);
+}
+
+void *fcs_alloc_aligned(fcs_error *e, size_t bytes)
+{
+    void *p = NULL;
+    if (bytes > SIZE_MAX - 64 || posix_memalign(&p, 64, bytes ? (bytes + 63) / 64 * 64 : 64))
+        return fail(e, bytes);
+    return p;
+}
+
+bool fcs_grow(fcs_error *e, void *array_pointer, size_t *capacity, size_t need, size_t size)
+{
+    if (need <= *capacity)
+        return true;
+    size_t n = *capacity ? *capacity : 8;
+    while (n < need) {
+        if (n > SIZE_MAX / 2)
+            return fail(e, SIZE_MAX) != NULL;
+        n *= 2;
+    }
+    if (size && n > SIZE_MAX / size)
+        return fail(e, SIZE_MAX) != NULL;
+    void *old;
+    memcpy(&old, array_pointer, sizeof old);
+    void *p = realloc(old, n * size);
+    if (!p)
+        return fail(e, n * size) != NULL;
+    memset((char *)p + *capacity * size, 0, (n - *capacity) * size);
+    memcpy(array_pointer, &p, sizeof p);
+    *capacity = n;
+    return true;
+}

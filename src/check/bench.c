@@ -1,0 +1,225 @@
+/* bench.c: speed of ops beside the machine's own limits. A case is checked first; what has not passed is not timed.
+ * Runs of the case alternate with runs of its yardstick (a 2048^3 product, or a copy), so that both meet the same machine;
+ * medians are compared. */
+#include "check/check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const columns[] = {
+    "op", "case", "device", "isa", "threads", "verdict", "ms", "gflops", "gb_per_s", "share_of_peak", "share_of_gemm",
+    "share_of_copy", "peak_gflops", "gemm_gflops", "copy_gb_per_s", "runs",
+};
+enum { N_COLUMNS = sizeof columns / sizeof *columns, MAX_RUNS = 101, MIN_RUNS = 5 };
+/* From this many operations per byte on, arithmetic is the limit and not memory. */
+static const double compute_bound = 4;
+static const double default_seconds = 0.5;
+
+/* A case ready to run. */
+typedef struct job {
+    fcs_case c;
+    float *in[FCS_MAX_IN];
+    double *in_double[FCS_MAX_IN];
+    fcs_prepared run;
+} job;
+
+typedef struct copy_job { float *from, *to; int64_t n; fcs_team *team; } copy_job;
+
+typedef struct bench {
+    fcs_context *ctx;
+    fcs_error *error;
+    const fcs_isa *isa;
+    double seconds;
+    job gemm;
+    copy_job copy;
+    fcs_table *table;
+    int rows, failures;
+} bench;
+
+/* ---- yardsticks ---- */
+enum { COPY_FLOATS = 16 << 20 }; /* 64 MiB each way: beyond the caches */
+
+static void copy_block(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const copy_job *c = arg;
+    (void)thread;
+    memcpy(c->to + begin, c->from + begin, (size_t)(end - begin) * sizeof(float));
+}
+
+static double copy_once(const copy_job *c)
+{
+    double start = fcs_seconds();
+    fcs_parallel(c->team, c->n, 1 << 16, copy_block, (void *)(uintptr_t)c);
+    return fcs_seconds() - start;
+}
+
+static double run_once(const job *j)
+{
+    double start = fcs_seconds();
+    fcs_prepared_run(&j->run);
+    return fcs_seconds() - start;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int n)
+{
+    qsort(values, (size_t)n, sizeof *values, ascending);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+/* ---- jobs ---- */
+static void job_free(job *j)
+{
+    for (int k = 0; k < FCS_MAX_IN; k++) {
+        free(j->in[k]);
+        free(j->in_double[k]);
+    }
+    fcs_prepared_free(&j->run);
+    fcs_case_free(&j->c);
+}
+
+static fcs_status job_new(bench *b, const fcs_op *op, const char *text, job *j)
+{
+    memset(j, 0, sizeof *j);
+    fcs_status status = fcs_case_parse(b->error, op, text, &j->c);
+    for (int k = 0; k < j->c.args.n_in && status == FCS_OK; k++) {
+        int64_t n = fcs_shape_count(j->c.args.in[k]);
+        j->in[k] = fcs_alloc_array(b->error, (size_t)n, sizeof(float));
+        j->in_double[k] = fcs_alloc_array(b->error, (size_t)n, sizeof(double));
+        if (!j->in[k] || !j->in_double[k]) return FCS_FAILED;
+        fcs_data_fill(j->c.args.op, FCS_DATA_RANDOM, j->c.seed, k, n, j->in_double[k]);
+        for (int64_t i = 0; i < n; i++) j->in[k][i] = (float)j->in_double[k][i];
+    }
+    if (status == FCS_OK)
+        status = fcs_prepare(b->error, b->isa, b->ctx->team, &j->c.args, (const float *const *)j->in, &j->run);
+    j->run.call.seed = j->c.seed;
+    j->run.call.stream = fcs_case_stream(&j->c);
+    return status;
+}
+
+/* Runs once and compares. */
+static fcs_status job_verify(bench *b, const job *j, bool *passed)
+{
+    char trouble[FCS_TROUBLE];
+    fcs_finding f;
+    float *got = fcs_alloc_array(b->error, (size_t)fcs_shape_count(j->c.args.out), sizeof *got);
+    if (!got) return FCS_FAILED;
+    fcs_prepared_run(&j->run);
+    fcs_prepared_result(b->error, &j->run, (const float *const *)j->in, got, trouble);
+    fcs_status status = fcs_verify(b->error, &j->c, j->in_double, got, &f);
+    *passed = status == FCS_OK && f.pass && !*trouble;
+    free(got);
+    return status;
+}
+
+static double job_flops(const job *j)
+{
+    const fcs_apply_args *a = &j->c.args;
+    return a->op->flops ? a->op->flops(a) : (double)fcs_shape_count(a->out);
+}
+
+/* Bytes read and written once each, as stored. */
+static double job_bytes(const job *j)
+{
+    double floats = (double)fcs_shape_floats(j->c.args.out);
+    for (int k = 0; k < j->c.args.n_in; k++) floats += (double)fcs_shape_floats(j->c.args.in[k]);
+    return floats * (double)sizeof(float);
+}
+
+/* ---- rows ---- */
+static fcs_status add_failure(bench *b, const job *j)
+{
+    const double none = NAN;
+    b->failures++;
+    return fcs_table_add(b->error, b->table, "ssssisddddddddd" "i", j->c.args.op->name, j->c.text, "cpu", b->isa->name,
+                         (int64_t)fcs_team_size(b->ctx->team), "FAIL", none, none, none, none, none, none, none, none, none,
+                         (int64_t)0);
+}
+
+static fcs_status time_job(bench *b, const job *j)
+{
+    double times[MAX_RUNS], limits[MAX_RUNS], start = fcs_seconds();
+    double flops = job_flops(j), bytes = job_bytes(j);
+    bool compute = flops >= compute_bound * bytes;
+    int n = 0, threads = fcs_team_size(b->ctx->team);
+    while (n < MAX_RUNS && (n < MIN_RUNS || fcs_seconds() - start < b->seconds)) {
+        times[n] = run_once(j);
+        limits[n] = compute ? run_once(&b->gemm) : copy_once(&b->copy);
+        n++;
+    }
+    double time = median(times, n), limit = median(limits, n), peak = NAN, gemm = NAN, copy = NAN;
+    if (compute) {
+        peak = b->isa->fma_peak(0.02) * threads;
+        gemm = job_flops(&b->gemm) / limit / 1e9;
+    } else {
+        copy = 2.0 * (double)b->copy.n * (double)sizeof(float) / limit / 1e9;
+    }
+    double gflops = flops / time / 1e9, gb = bytes / time / 1e9;
+    return fcs_table_add(b->error, b->table, "ssssisddddddddd" "i", j->c.args.op->name, j->c.text, "cpu", b->isa->name,
+                         (int64_t)threads, "pass", time * 1e3, compute ? gflops : (double)NAN, compute ? (double)NAN : gb,
+                         gflops / peak, gflops / gemm, gb / copy, peak, gemm, copy, (int64_t)n);
+}
+
+static fcs_status bench_case(bench *b, const fcs_op *op, const char *text)
+{
+    job j;
+    bool passed = false;
+    fcs_status status = job_new(b, op, text, &j);
+    if (status == FCS_OK) status = job_verify(b, &j, &passed);
+    if (status == FCS_OK) status = passed ? time_job(b, &j) : add_failure(b, &j);
+    b->rows++;
+    job_free(&j);
+    return status;
+}
+
+/* ---- the walk ---- */
+/* A list of names, or one case: a case has attributes, "in=" or others. */
+static fcs_status walk(bench *b, const char *what)
+{
+    if (what && strchr(what, '=')) return bench_case(b, NULL, what);
+    fcs_status status = fcs_check_words(b->error, what);
+    for (int i = 0; i < fcs_n_ops && status == FCS_OK; i++) {
+        const char *const *cases = fcs_check_chosen(what, fcs_ops[i]->name) ? fcs_ops[i]->bench : NULL;
+        for (; cases && *cases && status == FCS_OK && !b->ctx->interrupted; cases++)
+            status = bench_case(b, fcs_ops[i], *cases);
+    }
+    return status;
+}
+
+static fcs_status yardsticks_new(bench *b)
+{
+    b->copy = (copy_job){fcs_alloc_aligned(b->error, COPY_FLOATS * sizeof(float)),
+                         fcs_alloc_aligned(b->error, COPY_FLOATS * sizeof(float)), COPY_FLOATS, b->ctx->team};
+    if (!b->copy.from || !b->copy.to) return FCS_FAILED;
+    memset(b->copy.from, 1, COPY_FLOATS * sizeof(float));
+    memset(b->copy.to, 0, COPY_FLOATS * sizeof(float));
+    return job_new(b, NULL, "matmul in=2048x2048x1x1x1,2048x2048x1x1x1", &b->gemm);
+}
+
+fcs_status fcs_bench_ops(fcs_context *ctx, const fcs_bench_options *options, fcs_table **out)
+{
+    bench b = {.ctx = ctx, .error = &ctx->error, .isa = ctx->isa,
+               .seconds = options && options->seconds > 0 ? options->seconds : default_seconds};
+    *out = NULL;
+    b.table = fcs_table_new(b.error, columns, N_COLUMNS);
+    fcs_status status = b.table ? yardsticks_new(&b) : FCS_FAILED;
+    if (status == FCS_OK) status = walk(&b, options ? options->ops : NULL);
+    job_free(&b.gemm);
+    free(b.copy.from);
+    free(b.copy.to);
+    if (status == FCS_OK && !b.rows)
+        status = fcs_fail(b.error, FCS_FAILED, "bench: the chosen ops have no cases, give one such as 'conv in=...'");
+    if (status != FCS_OK) {
+        fcs_table_free(b.table);
+        return status;
+    }
+    *out = b.table;
+    return b.failures ? fcs_fail(b.error, FCS_MISMATCH, "bench: %d cases gave wrong numbers and were not timed", b.failures)
+                      : FCS_OK;
+}

@@ -1,0 +1,115 @@
+/* gemm.h: the register tile that convolution and matrix product share: MR rows times NR = NV vectors of columns.
+ *
+ * acc[m][n] += sum_k a[m * am + k * ak] * b[k * bk + n], k ascending, one fma each: the sequence of operations of an
+ * element depends on nothing but k, so neither position nor tile changes its bits. */
+#ifndef FCS_GEMM_H
+#define FCS_GEMM_H
+
+#include "cpu/kernels/simd.h"
+#include <stdbool.h>
+
+/* 24 accumulators of 32 registers, or 12 of 16. */
+#if FCS_VLEN == 16 || defined(__aarch64__)
+enum { FCS_MR = 12 };
+#else
+enum { FCS_MR = 6 };
+#endif
+enum { FCS_NV = 2, FCS_NR = FCS_NV * FCS_VLEN };
+
+typedef fcs_vf fcs_tile[FCS_MR][FCS_NV];
+
+FCS_INLINE void fcs_tile_zero(fcs_tile acc, const int nv)
+{
+    FCS_UNROLL
+    for (int m = 0; m < FCS_MR; m++)
+        FCS_UNROLL
+        for (int v = 0; v < nv; v++)
+            acc[m][v] = (fcs_vf){0};
+}
+
+/* nv, and those of am, ak, bk that are literals at the call, become constants. */
+FCS_INLINE void fcs_tile_sum(fcs_tile acc, const int nv, const float *a, int64_t am, int64_t ak, const float *b,
+                             int64_t bk, int64_t length)
+{
+    for (int64_t k = 0; k < length; k++, b += bk) {
+        fcs_vf row[FCS_NV];
+        FCS_UNROLL
+        for (int v = 0; v < nv; v++)
+            row[v] = fcs_vload(b + v * FCS_VLEN);
+        FCS_UNROLL
+        for (int m = 0; m < FCS_MR; m++) {
+            fcs_vf x = fcs_vset(a[m * am + k * ak]);
+            FCS_UNROLL
+            for (int v = 0; v < nv; v++)
+                acc[m][v] = fcs_vfma(x, row[v], acc[m][v]);
+        }
+    }
+}
+
+/* c[m][at..] = acc, or += acc. */
+FCS_INLINE void fcs_tile_store(fcs_tile acc, const int nv, float *const *c, int64_t at, bool add)
+{
+    FCS_UNROLL
+    for (int m = 0; m < FCS_MR; m++)
+        FCS_UNROLL
+        for (int v = 0; v < nv; v++) {
+            float *p = c[m] + at + v * FCS_VLEN;
+            fcs_vstore(p, add ? fcs_vload(p) + acc[m][v] : acc[m][v]);
+        }
+}
+
+FCS_INLINE void fcs_tile_prefetch(float *const *c, int64_t at)
+{
+    FCS_UNROLL
+    for (int m = 0; m < FCS_MR; m++)
+        FCS_UNROLL
+        for (int v = 0; v < FCS_NR; v += 16)
+            __builtin_prefetch(c[m] + at + v, 1);
+}
+
+/* `runs` stretches of `length` floats in each row of a, at the offsets given, against the rows of b one after another
+ * (`width` columns, FCS_NR or FCS_VLEN). */
+static inline void fcs_tile_runs(int64_t runs, const int64_t *offset, int64_t length, const float *a, int64_t am,
+                                 const float *b, int width, float *const *c, int64_t at, bool add)
+{
+    fcs_tile acc;
+    if (add)
+        fcs_tile_prefetch(c, at);
+    if (width == FCS_NR) {
+        fcs_tile_zero(acc, FCS_NV);
+        for (int64_t r = 0; r < runs; r++, b += length * FCS_NR)
+            fcs_tile_sum(acc, FCS_NV, a + offset[r], am, 1, b, FCS_NR, length);
+        fcs_tile_store(acc, FCS_NV, c, at, add);
+    } else {
+        fcs_tile_zero(acc, 1);
+        for (int64_t r = 0; r < runs; r++, b += length * FCS_VLEN)
+            fcs_tile_sum(acc, 1, a + offset[r], am, 1, b, FCS_VLEN, length);
+        fcs_tile_store(acc, 1, c, at, add);
+    }
+}
+
+/* y[k][lane] = w[lane * lane_step + k * k_step] for k < n, zeros in lanes lanes..width-1. */
+static inline void fcs_pack(float *restrict y, const float *restrict w, int64_t n, int64_t k_step, int64_t lane_step,
+                            int64_t lanes, int64_t width)
+{
+    if (lane_step == 1) {
+        for (int64_t k = 0; k < n; k++) {
+            memcpy(y + k * width, w + k * k_step, (size_t)lanes * sizeof *y);
+            memset(y + k * width + lanes, 0, (size_t)(width - lanes) * sizeof *y);
+        }
+        return;
+    }
+    for (int64_t lane = 0; lane < lanes; lane++)
+        for (int64_t k = 0; k < n; k++)
+            y[k * width + lane] = w[lane * lane_step + k * k_step];
+    for (int64_t k = 0; lanes < width && k < n; k++)
+        memset(y + k * width + lanes, 0, (size_t)(width - lanes) * sizeof *y);
+}
+
+/* Bytes rounded up to whole cache lines: how scratch is divided. */
+FCS_INLINE size_t fcs_lines(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+#endif

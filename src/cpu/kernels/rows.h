@@ -1,0 +1,55 @@
+/* rows.h: what the kernels that move pixels share: a row is all pixels of one (n, d, h). */
+#ifndef FCS_ROWS_H
+#define FCS_ROWS_H
+
+#include "cpu/kernels/kernels.h"
+
+/* Rows of a view, and a good number of them for one thread at a time. */
+FCS_INLINE int64_t fcs_rows_count(const fcs_view *v)
+{
+    return v->shape.n[FCS_N] * v->shape.n[FCS_D] * v->shape.n[FCS_H];
+}
+
+FCS_INLINE int64_t fcs_rows_grain(const fcs_view *v)
+{
+    return 1 + (1 << 14) / (v->shape.n[FCS_W] * v->cs);
+}
+
+/* n, d, h of a row. */
+FCS_INLINE void fcs_rows_at(const fcs_view *v, int64_t row, int64_t *n, int64_t *d, int64_t *h)
+{
+    *h = row % v->shape.n[FCS_H];
+    row /= v->shape.n[FCS_H];
+    *d = row % v->shape.n[FCS_D];
+    *n = row / v->shape.n[FCS_D];
+}
+
+/* The first float of pixel w of row (n, d, h). */
+FCS_INLINE float *fcs_rows_pixel(const fcs_view *v, int64_t n, int64_t d, int64_t h, int64_t w)
+{
+    const int64_t *s = v->shape.n;
+    return v->p + (((n * s[FCS_D] + d) * s[FCS_H] + h) * s[FCS_W] + w) * v->cs;
+}
+
+FCS_INLINE void fcs_rows_zero(float *y, int64_t n)
+{
+    if (n > 0) memset(y, 0, (size_t)n * sizeof *y);
+}
+
+/* y = x, n floats: few, so that a call of memcpy would be the larger part. */
+FCS_INLINE void fcs_rows_copy(float *y, const float *x, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + FCS_VLEN <= n; i += FCS_VLEN) fcs_vstore(y + i, fcs_vload(x + i));
+    for (; i < n; i++) y[i] = x[i];
+}
+
+/* y += x, n floats. */
+FCS_INLINE void fcs_rows_add(float *y, const float *x, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + FCS_VLEN <= n; i += FCS_VLEN) fcs_vstore(y + i, fcs_vload(y + i) + fcs_vload(x + i));
+    for (; i < n; i++) y[i] += x[i];
+}
+
+#endif

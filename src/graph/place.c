@@ -1,0 +1,134 @@
+/* place.c: where each value lies in the arena: lifetimes, in-place results, offsets by size. */
+#include "graph/planner.h"
+#include <stdlib.h>
+
+typedef struct block { /* what needs a place: values that share one, or a step's scratch */
+    int first, last;   /* steps */
+    size_t bytes, offset;
+    int parent;        /* lies where that block lies; -1: has a place of its own */
+} block;
+
+static void use(block *b, int step)
+{
+    if (b->first < 0)
+        b->first = step;
+    b->last = step;
+}
+
+static void find_lifetimes(const fcs_plan *plan, block *blocks)
+{
+    for (int v = 0; v < plan->n_values; v++)
+        blocks[v] = (block){-1, -1, (size_t)fcs_shape_floats(plan->values[v].shape) * sizeof(float), 0, -1};
+    for (int s = 0; s < plan->n_steps; s++) {
+        const fcs_step *step = &plan->steps[s];
+        const fcs_chain *c = step->chain;
+        for (int i = 0; i < (c ? c->n_inputs : step->n_in); i++)
+            use(&blocks[c ? c->inputs[i] : step->in[i]], s);
+        for (int i = 0; i < (c ? c->n_outputs : 1); i++)
+            use(&blocks[c ? c->outputs[i].value : step->out], s);
+        blocks[plan->n_values + s] = (block){s, s, step->scratch, 0, -1};
+    }
+}
+
+static int root(const block *blocks, int b)
+{
+    while (blocks[b].parent >= 0)
+        b = blocks[b].parent;
+    return b;
+}
+
+/* A stored result of a chain takes the place of an input of the same shape that nobody reads later. */
+static void share_in_place(const fcs_plan *plan, block *blocks, int s)
+{
+    const fcs_chain *c = plan->steps[s].chain;
+    for (int o = 0; o < c->n_outputs; o++) {
+        int out = c->outputs[o].value;
+        if (c->outputs[o].sum || plan->values[out].place.tensor || blocks[out].first != s)
+            continue;
+        for (int i = 0; i < c->n_inputs; i++) {
+            int in = root(blocks, c->inputs[i]);
+            if (plan->values[in].place.tensor || blocks[in].last != s || in == out || blocks[out].parent >= 0 ||
+                !fcs_shape_equal(plan->values[c->inputs[i]].shape, c->shape))
+                continue;
+            blocks[out].parent = in;
+            blocks[in].last = blocks[out].last;
+            break;
+        }
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const block *x = *(block *const *)a, *y = *(block *const *)b;
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    return x->first != y->first ? (x->first < y->first ? -1 : 1) : (x < y ? -1 : x > y);
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const block *x = *(block *const *)a, *y = *(block *const *)b;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* Greedy by size: the largest first, each at the lowest offset that is free over its lifetime (Pisarchyk and Lee 2020,
+ * "Efficient memory management for deep neural net inference", section 5.2). */
+static size_t set_offsets(block **list, int n, block **busy)
+{
+    size_t peak = 0;
+    qsort(list, (size_t)n, sizeof *list, by_size);
+    for (int i = 0; i < n; i++) {
+        size_t offset = 0;
+        int overlaps = 0;
+        for (int k = 0; k < i; k++)
+            if (list[k]->first <= list[i]->last && list[i]->first <= list[k]->last)
+                busy[overlaps++] = list[k];
+        qsort(busy, (size_t)overlaps, sizeof *busy, by_offset);
+        for (int k = 0; k < overlaps; k++) {
+            if (busy[k]->offset >= offset + list[i]->bytes)
+                break;
+            size_t end = (busy[k]->offset + busy[k]->bytes + 63) / 64 * 64;
+            offset = end > offset ? end : offset;
+        }
+        list[i]->offset = offset;
+        peak = offset + list[i]->bytes > peak ? offset + list[i]->bytes : peak;
+    }
+    return (peak + 63) / 64 * 64;
+}
+
+static size_t no_reuse_offsets(block **list, int n)
+{
+    size_t at = 0;
+    for (int i = 0; i < n; i++) {
+        list[i]->offset = at;
+        at += (list[i]->bytes + 63) / 64 * 64;
+    }
+    return at;
+}
+
+bool fcs_place_values(fcs_planner *p)
+{
+    fcs_plan *plan = p->plan;
+    int n = plan->n_values + plan->n_steps, count = 0;
+    block *blocks = fcs_alloc_array(p->e, (size_t)n, sizeof *blocks);
+    block **list = fcs_alloc_array(p->e, (size_t)n * 2, sizeof *list);
+    if (blocks && list) {
+        find_lifetimes(plan, blocks);
+        for (int s = 0; s < plan->n_steps; s++)
+            if (plan->steps[s].chain && !p->options.no_reuse)
+                share_in_place(plan, blocks, s);
+        for (int b = 0; b < n; b++) {
+            bool in_tensor = b < plan->n_values && plan->values[b].place.tensor;
+            if (!in_tensor && blocks[b].parent < 0 && blocks[b].first >= 0 && blocks[b].bytes)
+                list[count++] = &blocks[b];
+        }
+        plan->arena_bytes = p->options.no_reuse ? no_reuse_offsets(list, count) : set_offsets(list, count, list + n);
+        for (int v = 0; v < plan->n_values; v++)
+            plan->values[v].place.offset = blocks[root(blocks, v)].offset;
+        for (int s = 0; s < plan->n_steps; s++)
+            plan->steps[s].scratch_offset = blocks[plan->n_values + s].offset;
+    }
+    free(blocks);
+    free(list);
+    return blocks && list;
+}

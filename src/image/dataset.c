@@ -1,0 +1,296 @@
+/* dataset.c: crops for training from one image, a stack, a volume, or a folder of them. */
+#include "image/picture.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAMED_MAX = 8 }; /* unusable files named in the log, one by one */
+
+typedef struct item {
+    fcs_image *image;
+    int64_t
+        first; /* number of its first choice; a stack is one choice a page where crops are flat */
+} item;
+
+struct fcs_dataset {
+    fcs_dataset_options o;
+    item *items;
+    size_t capacity;
+    int n;
+    int64_t choices;
+    int channels;
+    double from, to; /* of fcs_image's integer or float values, scaled to o.low..o.high */
+    double mean[4];
+    fcs_stats stats;
+    bool full_range; /* integers of both widths: each type's whole range */
+};
+
+void fcs_dataset_free(fcs_dataset *d)
+{
+    if (!d)
+        return;
+    for (int i = 0; i < d->n; i++)
+        fcs_image_free(d->items[i].image);
+    free(d->items);
+    free(d);
+}
+
+int fcs_dataset_channels(const fcs_dataset *d) { return d->channels; }
+
+int64_t fcs_dataset_images(const fcs_dataset *d) { return d->choices; }
+
+double fcs_dataset_mean(const fcs_dataset *d, int channel) { return d->mean[channel]; }
+
+static fcs_status check_options(fcs_error *e, const fcs_dataset_options *o)
+{
+    if (o->width < 1 || o->height < 1 || o->depth < 1)
+        return fcs_fail(e, FCS_FAILED,
+                        "data: a crop of %lld x %lld x %lld pixels; each must be at least 1",
+                        (long long)o->width, (long long)o->height, (long long)o->depth);
+    if (o->rotate && o->width != o->height)
+        return fcs_fail(e, FCS_FAILED,
+                        "data: rotation needs square crops, not %lld x %lld; switch rotate off",
+                        (long long)o->width, (long long)o->height);
+    if (!(o->low < o->high) || !isfinite(o->low) || !isfinite(o->high))
+        return fcs_fail(e, FCS_FAILED, "data: range %g..%g; low must be below high", o->low,
+                        o->high);
+    return FCS_OK;
+}
+
+static fcs_status check_size(fcs_error *e, const char *path, const fcs_image *m,
+                             const fcs_dataset_options *o)
+{
+    if (m->width >= o->width && m->height >= o->height && m->depth >= o->depth)
+        return FCS_OK;
+    return fcs_fail(
+        e, FCS_FAILED,
+        "%s: %lld x %lld x %lld pixels are smaller than the crop, %lld x %lld x %lld; choose a "
+        "smaller crop or larger images",
+        path, (long long)m->width, (long long)m->height, (long long)m->depth, (long long)o->width,
+        (long long)o->height, (long long)o->depth);
+}
+
+static void to_one_channel(fcs_image *m)
+{
+    char *s = m->data;
+    size_t size = fcs_sample_bytes(m->sample), n = (size_t)(m->width * m->height * m->depth);
+    for (size_t i = 0; i < n; i++)
+        memmove(s + i * size, s + i * size * (size_t)m->channels, size);
+    m->channels = 1;
+    void *smaller = realloc(m->data, n * size);
+    if (smaller)
+        m->data = smaller;
+}
+
+/* Integers of one or both widths, or floats; but not both kinds in one folder. */
+static fcs_status merge(fcs_error *e, fcs_dataset *d, const char *path, const fcs_image *m,
+                        const fcs_stats *stats)
+{
+    if (d->n == 0) {
+        d->stats = *stats;
+        return FCS_OK;
+    }
+    fcs_sample first = d->items[0].image->sample;
+    if ((first == FCS_F32) != (m->sample == FCS_F32))
+        return fcs_fail(
+            e, FCS_FAILED,
+            "%s: %s samples, but the files before it hold %s; their scales cannot be compared",
+            path, m->sample == FCS_F32 ? "float" : "integer",
+            first == FCS_F32 ? "floats" : "integers");
+    d->full_range = d->full_range || first != m->sample;
+    fcs_stats_merge(&d->stats, stats);
+    return FCS_OK;
+}
+
+/* Sums in units of each sample type's maximum, so that files of both widths add up; grey counts for
+ * all channels. */
+static void add_means(fcs_dataset *d, const fcs_image *m, const fcs_stats *stats)
+{
+    for (int c = 0; c < 4; c++)
+        d->mean[c] += stats->sum[c < m->channels ? c : 0] / fcs_sample_max(m->sample);
+}
+
+/* *is_image: the file could be read, whatever else is wrong with it. */
+static fcs_status add_file(fcs_context *ctx, fcs_error *e, fcs_dataset *d, const char *path,
+                           bool only, fcs_stats *stats, bool *is_image)
+{
+    fcs_facts facts;
+    fcs_image *m;
+    char text[200];
+    *is_image = fcs_decode(ctx, e, path, &facts, &m) == FCS_OK;
+    if (!*is_image)
+        return FCS_FAILED;
+    fcs_status status = check_size(e, path, m, &d->o);
+    if (!status) {
+        fcs_stats_of(m, stats);
+        fcs_stats_problem(stats, m, facts.unit, text, sizeof text);
+        if (text[0] && (only || stats->bad >= 0)) /* a folder may hold a few constant images */
+            status = fcs_fail(e, FCS_FAILED, "%s: %s", path, text);
+    }
+    if (!status)
+        status = merge(e, d, path, m, stats);
+    if (!status && !fcs_grow(e, &d->items, &d->capacity, (size_t)d->n + 1, sizeof *d->items))
+        status = FCS_FAILED;
+    if (status) {
+        fcs_image_free(m);
+        return status;
+    }
+    add_means(d, m, stats);
+    if (m->channels > 1 && stats->grey)
+        to_one_channel(m);
+    d->channels = m->channels > d->channels ? m->channels : d->channels;
+    d->items[d->n++] = (item){m, d->choices};
+    d->choices += d->o.depth == 1 ? m->depth : 1;
+    fcs_stats_plan(stats, m->sample, m->channels, facts.unit, d->o.low, d->o.high, text,
+                   sizeof text);
+    if (only)
+        fcs_note(ctx, "%s: %lld x %lld x %lld pixels, %s%s%s", path, (long long)m->width,
+                 (long long)m->height, (long long)m->depth, text, facts.note[0] ? "; " : "",
+                 facts.note);
+    return FCS_OK;
+}
+
+static fcs_status add_folder(fcs_context *ctx, fcs_dataset *d, const char *path,
+                             const fcs_paths *paths, fcs_stats *stats)
+{
+    int skipped = 0;
+    bool is_image = false,
+         told = false; /* an image's reason tells more than that of a file that is none */
+    fcs_error first = {0};
+    for (int i = 0; i < paths->n; i++) {
+        fcs_error own = {0};
+        if (ctx->interrupted)
+            return fcs_fail(&ctx->error, FCS_INTERRUPTED, "%s: interrupted while reading", path);
+        if (add_file(ctx, &own, d, paths->path[i], false, stats, &is_image) == FCS_OK)
+            continue;
+        if (skipped++ == 0 || (is_image && !told))
+            first = own;
+        told = told || is_image;
+        if (skipped <= NAMED_MAX)
+            fcs_note(ctx, "skipped: %s", own.message);
+        else if (skipped == NAMED_MAX + 1)
+            fcs_note(ctx, "skipped: %s; further ones are only counted", own.message);
+    }
+    if (d->n == 0)
+        return fcs_fail(&ctx->error, FCS_FAILED, "%s: none of its %d files can be used; %s", path,
+                        paths->n, first.message);
+    if (d->stats.low == d->stats.high)
+        return fcs_fail(&ctx->error, FCS_FAILED,
+                        "%s: all samples of its %d images are equal; there is nothing to learn",
+                        path, d->n);
+    char text[200];
+    fcs_stats_plan(&d->stats, d->items[0].image->sample, d->channels, 1, d->o.low, d->o.high, text,
+                   sizeof text);
+    fcs_note(ctx, "%s: %d images used, %d files skipped; %s", path, d->n, skipped,
+             d->full_range ? "8- and 16-bit integers, each type's full range scaled" : text);
+    return FCS_OK;
+}
+
+static void finish(fcs_dataset *d)
+{
+    fcs_sample sample = d->items[0].image->sample;
+    double max = fcs_sample_max(sample);
+    fcs_stats_range(&d->stats, sample, &d->from, &d->to);
+    d->from /= max; /* as fcs_image_value counts */
+    d->to /= max;
+    if (d->full_range) {
+        d->from = 0;
+        d->to = 1;
+    }
+    for (int c = 0; c < 4; c++) {
+        double t = (d->mean[c] / (double)d->stats.pixels - d->from) / (d->to - d->from);
+        d->mean[c] = d->o.low * (1 - t) + d->o.high * t;
+    }
+}
+
+fcs_status fcs_dataset_open(fcs_context *ctx, const char *path, const fcs_dataset_options *o,
+                            fcs_dataset **out)
+{
+    fcs_error *e = &ctx->error;
+    fcs_paths paths = {0};
+    fcs_error_clear(e);
+    *out = NULL;
+    fcs_status status = check_options(e, o);
+    if (status || (status = fcs_paths_of(e, path, &paths)) != FCS_OK)
+        return status;
+    fcs_dataset *d = fcs_alloc(e, sizeof *d);
+    fcs_stats *stats = d ? fcs_alloc(e, sizeof *stats) : NULL;
+    status = stats ? FCS_OK : FCS_FAILED;
+    if (!status) {
+        bool is_image;
+        d->o = *o;
+        status = paths.is_folder ? add_folder(ctx, d, path, &paths, stats)
+                                 : add_file(ctx, e, d, path, true, stats, &is_image);
+    }
+    free(stats);
+    fcs_paths_free(&paths);
+    if (status) {
+        fcs_dataset_free(d);
+        return status;
+    }
+    finish(d);
+    *out = d;
+    return FCS_OK;
+}
+
+static const item *item_of(const fcs_dataset *d, int64_t choice)
+{
+    int low = 0, high = d->n;
+    while (high - low > 1) {
+        int middle = low + (high - low) / 2;
+        if (d->items[middle].first <= choice)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &d->items[low];
+}
+
+/* The pixel of the image that pixel (y, x) of the crop shows: turned by quarter turns, then
+ * mirrored. */
+typedef struct turn {
+    bool mirror_x, mirror_y, transpose;
+} turn;
+
+static void fill_crop(const fcs_dataset *d, const fcs_image *m, int64_t z0, int64_t y0, int64_t x0,
+                      turn t, float *out)
+{
+    int64_t width = d->o.width, height = d->o.height;
+    double scale = d->to - d->from;
+    for (int c = 0; c < d->channels; c++)
+        for (int64_t z = 0; z < d->o.depth; z++)
+            for (int64_t y = 0; y < height; y++)
+                for (int64_t x = 0; x < width; x++) {
+                    int64_t sy = t.transpose ? x : y, sx = t.transpose ? y : x;
+                    sy = t.mirror_y ? height - 1 - sy : sy;
+                    sx = t.mirror_x ? width - 1 - sx : sx;
+                    double v =
+                        fcs_image_value(m, z0 + z, y0 + sy, x0 + sx, c < m->channels ? c : 0);
+                    v = (v - d->from) / scale;
+                    *out++ = (float)(d->o.low * (1 - v) + d->o.high * v);
+                }
+}
+
+void fcs_dataset_crop(const fcs_dataset *d, uint64_t seed, uint32_t stream, uint64_t index,
+                      float *out)
+{
+    enum { CHOICE, Z, Y, X, MIRROR_X, MIRROR_Y, TURN };
+    int64_t choice = fcs_random_below(seed, index, stream, CHOICE, d->choices);
+    const item *i = item_of(d, choice);
+    const fcs_image *m = i->image;
+    int64_t z = d->o.depth == 1
+                    ? choice - i->first
+                    : fcs_random_below(seed, index, stream, Z, m->depth - d->o.depth + 1);
+    int64_t y = fcs_random_below(seed, index, stream, Y, m->height - d->o.height + 1);
+    int64_t x = fcs_random_below(seed, index, stream, X, m->width - d->o.width + 1);
+    turn t = {
+        .mirror_x = d->o.flip_x && fcs_random_below(seed, index, stream, MIRROR_X, 2),
+        .mirror_y = d->o.flip_y && fcs_random_below(seed, index, stream, MIRROR_Y, 2),
+    };
+    int64_t quarter = d->o.rotate ? fcs_random_below(seed, index, stream, TURN, 4) : 0;
+    /* One quarter turn is a transposition and one mirroring, two are both mirrorings. */
+    t.transpose = quarter & 1;
+    t.mirror_x ^= quarter == 1 || quarter == 2;
+    t.mirror_y ^= quarter == 2 || quarter == 3;
+    fill_crop(d, m, z, y, x, t, out);
+}

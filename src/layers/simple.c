@@ -1,0 +1,201 @@
+/* simple.c: layers without weights: activations, noise, upsampling, joining branches. */
+#include "layers/layers.h"
+#include "ops/ops.h"
+#include <string.h>
+
+/* ---- activations ---- */
+static fcs_node *relu_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
+{
+    (void)b, (void)v, (void)n;
+    return fcs_unary("relu", in[0]);
+}
+
+static fcs_node *tanh_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
+{
+    (void)b, (void)v, (void)n;
+    return fcs_unary("tanh", in[0]);
+}
+
+static fcs_node *sigmoid_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
+{
+    (void)b, (void)v, (void)n;
+    return fcs_unary("sigmoid", in[0]);
+}
+
+static const fcs_param leaky_params[] = {
+    {"slope", 'f', 0.2, NULL, 0, 1, NULL, "factor of negative values"},
+};
+
+static fcs_node *leaky_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
+{
+    (void)n;
+    fcs_attrs a = {{0}, {v[0].number}};
+    return fcs_node_new(b->graph, fcs_op_find(b->error, "leaky_relu"), &a, 1, in);
+}
+
+#define SAMPLE_SAME .sample_in = {{2, 3, 1, 5, 4}}, .sample_out = {{2, 3, 1, 5, 4}}
+const fcs_layer fcs_layer_relu = {
+    .name = "relu",
+    .text = "max(x, 0)",
+    .min_in = 1,
+    .max_in = 1,
+    .build = relu_build,
+    .sample = "",
+    SAMPLE_SAME,
+};
+const fcs_layer fcs_layer_leaky_relu = {
+    .name = "leaky_relu",
+    .text = "x where positive, else slope * x",
+    .params = leaky_params,
+    .n_params = 1,
+    .min_in = 1,
+    .max_in = 1,
+    .build = leaky_build,
+    .sample = "slope = 0.3;",
+    SAMPLE_SAME,
+};
+const fcs_layer fcs_layer_tanh = {
+    .name = "tanh",
+    .text = "hyperbolic tangent, -1 to 1",
+    .min_in = 1,
+    .max_in = 1,
+    .build = tanh_build,
+    .sample = "",
+    SAMPLE_SAME,
+};
+const fcs_layer fcs_layer_sigmoid = {
+    .name = "sigmoid",
+    .text = "1 / (1 + exp(-x)), 0 to 1",
+    .min_in = 1,
+    .max_in = 1,
+    .build = sigmoid_build,
+    .sample = "",
+    SAMPLE_SAME,
+};
+
+/* ---- noise ---- */
+static const fcs_param noise_params[] = {
+    {"std", 'f', 0.1, NULL, 0, 100, NULL, "standard deviation"},
+};
+
+static fcs_node *noise_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
+{
+    (void)n;
+    fcs_attrs a;
+    memset(&a, 0, sizeof a);
+    memcpy(a.i, in[0]->shape.n, sizeof in[0]->shape.n);
+    if (b->mode != FCS_TRAIN || v[0].number == 0)
+        return in[0];
+    fcs_node *noise = fcs_node_named(
+        fcs_node_new(b->graph, fcs_op_find(b->error, "random_normal"), &a, 0, NULL), "random");
+    return fcs_add(in[0], fcs_affine(noise, v[0].number, 0));
+}
+
+const fcs_layer fcs_layer_noise = {
+    .name = "noise",
+    .text = "adds N(0, std) in training, nothing in generation",
+    .params = noise_params,
+    .n_params = 1,
+    .min_in = 1,
+    .max_in = 1,
+    .build = noise_build,
+    .random = true,
+    .sample = "std = 0.5;",
+    SAMPLE_SAME,
+};
+
+/* ---- upsampling ---- */
+static const fcs_param upsample_params[] = {
+    {"factor", 'n', 2, NULL, 1, 64, NULL, "output pixels per input pixel, along each axis"},
+};
+
+static int64_t upsample_size(const fcs_value_of *v, int axis, int64_t in)
+{
+    return in * v[0].list[axis];
+}
+
+static void upsample_field(const fcs_value_of *v, int axis, double *field, double *jump)
+{
+    (void)field;
+    *jump /= (double)v[0].list[axis];
+}
+
+static fcs_node *upsample_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
+{
+    (void)n;
+    fcs_attrs a;
+    memset(&a, 0, sizeof a);
+    for (int d = 0; d < 3; d++)
+        a.i[FCS_POOL_FACTOR + d] = d < 3 - b->axes ? 1 : v[0].list[d];
+    return fcs_node_new(b->graph, fcs_op_find(b->error, "upsample"), &a, 1, in);
+}
+
+const fcs_layer fcs_layer_upsample = {
+    .name = "upsample",
+    .text = "repeats pixels (nearest)",
+    .params = upsample_params,
+    .n_params = 1,
+    .min_in = 1,
+    .max_in = 1,
+    .build = upsample_build,
+    .size = upsample_size,
+    .field = upsample_field,
+    .sample = "factor = [2, 3];",
+    .sample_in = {{2, 3, 1, 5, 4}},
+    .sample_out = {{2, 3, 1, 10, 12}},
+};
+
+/* ---- joining branches ---- */
+static bool same_shapes(fcs_builder *b, fcs_node *const *in, int n, bool channels)
+{
+    for (int i = 1; i < n; i++)
+        for (int d = 0; d < FCS_DIMS; d++)
+            if ((d != FCS_C || channels) && in[i]->shape.n[d] != in[0]->shape.n[d]) {
+                char one[96], other[96];
+                fcs_shape_text(in[0]->shape, one);
+                fcs_shape_text(in[i]->shape, other);
+                fcs_layer_fail(b, "the layers it joins differ in shape: %s and %s", one, other);
+                return false;
+            }
+    return true;
+}
+
+static fcs_node *add_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
+{
+    (void)v;
+    fcs_node *sum = same_shapes(b, in, n, true) ? in[0] : NULL;
+    for (int i = 1; sum && i < n; i++)
+        sum = fcs_add(sum, in[i]);
+    return sum;
+}
+
+static fcs_node *concat_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
+{
+    (void)v;
+    fcs_attrs a;
+    memset(&a, 0, sizeof a);
+    a.i[0] = FCS_C;
+    return same_shapes(b, in, n, false)
+               ? fcs_node_new(b->graph, fcs_op_find(b->error, "concat"), &a, n, in)
+               : NULL;
+}
+
+const fcs_layer fcs_layer_add = {
+    .name = "add",
+    .text = "the sum of several layers of one shape",
+    .min_in = 2,
+    .max_in = FCS_MAX_FROM,
+    .build = add_build,
+    .sample = "from = \"input,input\";",
+    SAMPLE_SAME,
+};
+const fcs_layer fcs_layer_concat = {
+    .name = "concat",
+    .text = "the channels of several layers, one after the other",
+    .min_in = 2,
+    .max_in = FCS_MAX_FROM,
+    .build = concat_build,
+    .sample = "from = \"input,input\";",
+    .sample_in = {{2, 3, 1, 5, 4}},
+    .sample_out = {{2, 6, 1, 5, 4}},
+};

@@ -1,0 +1,94 @@
+/* terms.c: terms added to the adversarial loss, each with a weight of the recipe. */
+#include "losses/losses.h"
+#include "ops/ops.h"
+#include <string.h>
+
+/* sum of w^2 over all kernels (no half). */
+static fcs_node *decay(fcs_loss_terms *t)
+{
+    fcs_node *sum = NULL;
+    for (size_t i = 0; i < t->net->n_parameters; i++) {
+        if (t->net->parameters[i].role != FCS_KERNEL)
+            continue;
+        fcs_node *square = fcs_sum(fcs_unary("square", t->net->parameters[i].node), "ncdhw");
+        sum = sum ? fcs_add(sum, square) : square;
+        if (!sum)
+            return NULL;
+    }
+    return sum ? sum : fcs_constant(t->net->graph, 0);
+}
+
+/* d (sum of logits) / d image */
+static fcs_node *image_gradient(fcs_node *logits, fcs_node *image)
+{
+    fcs_node *gradient = NULL, *sum = fcs_sum(logits, "ncdhw");
+    if (!sum || fcs_grad(image->graph, 1, &sum, NULL, 1, &image, &gradient) != FCS_OK)
+        return NULL;
+    return gradient;
+}
+
+/* Mescheder et al. 2018, eq. 9, for a map of P logits: 1/2 mean over images of |d sum(logits) / d
+ * x|^2 / P. Fields of neighbouring logits overlap, so that this is about 1/2 the mean square slope
+ * of one logit. */
+static fcs_node *r1(fcs_loss_terms *t)
+{
+    fcs_node *gradient = image_gradient(t->real_logits, t->real);
+    return gradient ? fcs_affine(fcs_sum(fcs_unary("square", gradient), "ncdhw"),
+                                 0.5 / (double)fcs_shape_count(t->real_logits->shape), 0) : NULL;
+}
+
+/* Gulrajani et al. 2017, eq. 3: mean of (|d mean(logits) / d x| - 1)^2 at x between real and fake.
+ */
+static fcs_node *gradient_penalty(fcs_loss_terms *t)
+{
+    fcs_graph *g = t->real->graph;
+    int64_t images = t->real->shape.n[FCS_N];
+    fcs_attrs a;
+    memset(&a, 0, sizeof a);
+    fcs_shape each = fcs_shape_of(images, 1, 1, 1, 1);
+    memcpy(a.i, each.n, sizeof each.n);
+    fcs_node *share = fcs_node_named(
+        fcs_node_new(g, fcs_op_find(t->net->error, "random_uniform"), &a, 0, NULL),
+        "gradient_penalty");
+    fcs_node *between = fcs_add(t->fake, fcs_mul(share, fcs_sub(t->real, t->fake)));
+    fcs_node *logits = fcs_net_build(t->net, between, "between");
+    fcs_node *gradient = logits ? image_gradient(logits, between) : NULL;
+    if (!gradient)
+        return NULL;
+    double map = (double)fcs_shape_count(logits->shape) / (double)images;
+    fcs_node *square = fcs_sum(fcs_unary("square", fcs_affine(gradient, 1 / map, 0)), "cdhw");
+    fcs_node *slope = fcs_unary(
+        "sqrt", fcs_affine(square, 1, 1e-12)); /* keeps the root's own slope finite */
+    return fcs_mean(fcs_unary("square", fcs_affine(slope, 1, -1)), "ncdhw");
+}
+
+/* sum over channels of |mean of the fakes - mean of the data|. */
+static fcs_node *share(fcs_loss_terms *t)
+{
+    return fcs_sum(fcs_unary("abs", fcs_sub(fcs_mean(t->fake, "ndhw"), t->data_mean)), "ncdhw");
+}
+
+const fcs_loss fcs_loss_weight_decay = {
+    .name = "weight_decay",
+    .text = "sum of the squares of all kernels, in both nets",
+    .of_parameters = true,
+    .discriminator = decay,
+    .generator = decay,
+};
+const fcs_loss fcs_loss_r1 = {
+    .name = "r1",
+    .text = "half the squared slope of the discriminator at real images",
+    .of_images = true,
+    .discriminator = r1,
+};
+const fcs_loss fcs_loss_gradient_penalty = {
+    .name = "gradient_penalty",
+    .text = "(slope - 1)^2 of the discriminator between real images and fakes",
+    .of_images = true,
+    .discriminator = gradient_penalty,
+};
+const fcs_loss fcs_loss_share = {
+    .name = "share",
+    .text = "|mean of the fakes - mean of the data| summed over channels",
+    .generator = share,
+};

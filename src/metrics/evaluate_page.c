@@ -1,0 +1,341 @@
+/* evaluate_page.c: the page of `facies evaluate --html`: pictures, a table with all sets beside
+ * real, and the curves of each set inside the real envelope (Ruffino et al. 2018, figure 7: each
+ * sample thin green, their mean red, real minimum and maximum dashed blue). */
+#include "metrics/evaluate.h"
+#include "report/report.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PICTURES = 6, PICTURE_PIXELS = 175, MOST_CURVES = 100 };
+
+/* ---- pictures ---- */
+
+static fcs_status add_pictures(fcs_error *e, fcs_page *page, const fcs_evaluated *set,
+                               const char *title)
+{
+    const fcs_crops *c = &set->crops;
+    int64_t pixels = c->box.width * c->box.height;
+    fcs_status status = FCS_OK;
+    fcs_page_subheading(page, title);
+    fcs_page_row_begin(page);
+    for (int i = 0; i < c->n && i < PICTURES && status == FCS_OK; i++) {
+        int64_t shown = (int64_t)i * c->n / (c->n < PICTURES ? c->n : PICTURES);
+        fcs_image image = {c->box.width,
+                           c->box.height,
+                           1,
+                           1,
+                           FCS_F32,
+                           c->values + (shown * c->box.depth + c->box.depth / 2) * pixels};
+        status = fcs_page_image(e, page, &image, 0, PICTURE_PIXELS, NULL);
+    }
+    fcs_page_row_end(page);
+    return status;
+}
+
+/* ---- the table ---- */
+
+/* How far from real, in units of what real crops differ by among each other: 0 is real itself.
+ * Chi-squares and envelope shares as multiples of, and points below, what real scores. */
+static double badness(const fcs_finding *f)
+{
+    if (f->at == FCS_AT_MEAN_INSIDE || f->at == FCS_AT_SAMPLES_INSIDE)
+        return fmax(f->real - f->value, 0) / 10;
+    if (f->slot->metric->kind == FCS_METRIC_HISTOGRAM)
+        return f->real > 0 ? fmax(f->value / f->real - 1, 0) : (double)NAN;
+    return f->floor > 0 ? fabs(f->value - f->real) / f->floor : (double)NAN;
+}
+
+static const char *grade(double bad) { return bad <= 1 ? "good" : bad <= 2 ? "fair" : "poor"; }
+
+static void add_number(fcs_text *t, double v, int digits)
+{
+    char buffer[40] = "\xe2\x80\x93"; /* a dash */
+    if (!isnan(v))
+        snprintf(buffer, sizeof buffer, fabs(v) >= 100 ? "%.*f" : "%.*g",
+                 fabs(v) >= 100 ? 0 : digits, v);
+    for (char *c = buffer; *c; c++)
+        if (*c == ',')
+            *c = '.';
+    fcs_text_add(t, "%s", buffer);
+}
+
+static void add_real_cell(fcs_text *t, const fcs_finding *f)
+{
+    fcs_text_add(t, "<td class=\"n\">");
+    add_number(t, f->real, 4);
+    if (f->slot->metric->kind != FCS_METRIC_HISTOGRAM && !isnan(f->floor)) {
+        fcs_text_add(t, " <small>&plusmn; ");
+        add_number(t, f->floor, 2);
+        fcs_text_add(t, "</small>");
+    }
+    fcs_text_add(t, "</td>");
+}
+
+/* The bar is full at a badness of 4 and above. */
+static void add_value_cell(fcs_text *t, const fcs_finding *f)
+{
+    double bad = badness(f);
+    fcs_text_add(t, "<td class=\"n\">");
+    add_number(t, f->value, 4);
+    if (!isnan(bad))
+        fcs_text_add(t, "<span class=\"bar\"><i class=\"%s\" style=\"width:%d%%\"></i></span>",
+                     grade(bad), (int)(4 + 96 * fmin(bad, 4) / 4));
+    fcs_text_add(t, "</td>");
+}
+
+static void add_label_cells(fcs_text *t, const fcs_finding *f)
+{
+    static const char *const inside[] = {NULL, NULL, "mean curve: lags inside, %",
+                                         "samples: lags inside, %"};
+    const fcs_slot *s = f->slot;
+    fcs_text_add(t, "<td title=\"");
+    fcs_page_escape(t, s->metric->definition);
+    fcs_text_add(t, "\">");
+    fcs_page_escape(t, s->metric->title);
+    fcs_text_add(t, "</td><td class=\"soft\">%s</td><td class=\"soft\">",
+                 s->thresholded ? "thresholded" : "raw");
+    if (s->phase >= 0)
+        fcs_text_add(t, "phase %d%s", s->phase, s->axis ? ", " : "");
+    if (s->axis)
+        fcs_text_add(t, "along %c", s->axis);
+    fcs_text_add(t, "</td><td class=\"soft\">");
+    if (f->at == FCS_AT_LAG)
+        fcs_text_add(t, "lag %d", f->lag);
+    else
+        fcs_text_add(t, "%s", inside[f->at] ? inside[f->at] : "");
+    fcs_text_add(t, "</td>");
+}
+
+typedef bool chooser(const fcs_finding *f);
+static bool is_summary(const fcs_finding *f)
+{
+    return f->at == FCS_AT_VALUE || f->at == FCS_AT_MEAN_INSIDE;
+}
+static bool is_detail(const fcs_finding *f) { return !is_summary(f); }
+
+static void add_findings(fcs_page *page, const fcs_evaluated *sets, int n, chooser *wanted)
+{
+    fcs_text *t = &page->html;
+    fcs_text_add(t, "<div class=\"wide\"><table><thead><tr><th>metric</th><th>taken "
+                    "on</th><th>of</th><th>at</th>"
+                    "<th class=\"n\">real</th>");
+    for (int s = 1; s < n; s++) {
+        fcs_text_add(t, "<th class=\"n\">");
+        fcs_page_escape(t, sets[s].set.name);
+        fcs_text_add(t, "</th>");
+    }
+    fcs_text_add(t, "</tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < sets[1].n_findings;
+         i++) { /* all sets have the same findings in the same order */
+        if (!wanted(&sets[1].findings[i]))
+            continue;
+        fcs_text_add(t, "<tr>");
+        add_label_cells(t, &sets[1].findings[i]);
+        add_real_cell(t, &sets[1].findings[i]);
+        for (int s = 1; s < n; s++)
+            add_value_cell(t, &sets[s].findings[i]);
+        fcs_text_add(t, "</tr>\n");
+    }
+    fcs_text_add(t, "</tbody></table></div>\n");
+}
+
+/* ---- curves ---- */
+
+typedef struct envelope {
+    double *low, *high, *mean;
+} envelope; /* n values each, over the samples of a set */
+
+static void envelope_fill(const fcs_protocol *p, const fcs_evaluated *set, const fcs_slot *slot,
+                          envelope *v)
+{
+    for (int h = 0; h < slot->n; h++) {
+        double sum = 0, low = NAN, high = NAN;
+        int count = 0;
+        for (int i = 0; i < set->crops.n; i++) {
+            double y = set->profiles[(size_t)i * p->length + slot->at + (size_t)h];
+            if (isnan(y))
+                continue;
+            low = fmin(low, y);
+            high = fmax(high, y);
+            sum += y;
+            count++;
+        }
+        v->low[h] = low;
+        v->high[h] = high;
+        v->mean[h] = count ? sum / count : (double)NAN;
+    }
+}
+
+static const char *phase_name(const fcs_slot *slot)
+{
+    return slot->phase ? "phase 1 (above the threshold)" : "phase 0 (below the threshold)";
+}
+
+/* samples: room for MOST_CURVES + 3 series. */
+static void add_curve_plot(fcs_page *page, const fcs_protocol *p, const fcs_evaluated *set,
+                           const fcs_slot *slot, const envelope *real, const envelope *own,
+                           fcs_series *series)
+{
+    int n = 0, shown = set->crops.n < MOST_CURVES ? set->crops.n : MOST_CURVES;
+    for (int i = 0; i < shown; i++)
+        series[n++] = (fcs_series){.label = "each sample",
+                                   .colour = FCS_COLOUR_SAMPLE,
+                                   .n = slot->n,
+                                   .width = 0.6,
+                                   .opacity = 0.45,
+                                   .y = set->profiles + (size_t)i * p->length + slot->at};
+    series[n++] = (fcs_series){
+        .label = "mean", .colour = FCS_COLOUR_MEAN, .n = slot->n, .width = 2, .y = own->mean};
+    series[n++] = (fcs_series){.label = "real, minimum and maximum",
+                               .colour = FCS_COLOUR_REAL,
+                               .n = slot->n,
+                               .width = 1.6,
+                               .dashed = true,
+                               .y = real->low};
+    series[n] = series[n - 1];
+    series[n++].y = real->high;
+    char title[80];
+    snprintf(title, sizeof title, "%s along %c", phase_name(slot), slot->axis);
+    bool unit = slot->metric->curve ==
+                0; /* tau fills [0,1]; the others are better seen in their own range */
+    fcs_page_plot(page, &(fcs_plot){.title = title,
+                                    .x_label = "lag, pixels",
+                                    .y_label = slot->metric->name,
+                                    .n = n,
+                                    .series = series,
+                                    .y_low = 0,
+                                    .y_high = unit ? 1 : 0});
+}
+
+static fcs_status add_curves(fcs_error *e, fcs_page *page, const fcs_protocol *p,
+                             const fcs_evaluated *sets, int s, const fcs_metric *metric)
+{
+    size_t lags = (size_t)p->max_lag + 1;
+    double *values = fcs_alloc_array(e, lags, 6 * sizeof *values);
+    fcs_series *series = fcs_alloc_array(e, MOST_CURVES + 3, sizeof *series);
+    if (values && series) {
+        envelope real = {values, values + lags, values + 2 * lags};
+        envelope own = {values + 3 * lags, values + 4 * lags, values + 5 * lags};
+        char title[400];
+        snprintf(title, sizeof title, "%s, %s", sets[s].set.name, metric->title);
+        fcs_page_subheading(page, title);
+        fcs_page_row_begin(page);
+        for (int i = 0; i < p->n_slots; i++)
+            if (p->slots[i].metric == metric) {
+                envelope_fill(p, &sets[0], &p->slots[i], &real);
+                envelope_fill(p, &sets[s], &p->slots[i], &own);
+                add_curve_plot(page, p, &sets[s], &p->slots[i], &real, &own, series);
+            }
+        fcs_page_row_end(page);
+    }
+    bool good = values && series;
+    free(values);
+    free(series);
+    return good ? FCS_OK : FCS_FAILED;
+}
+
+/* Does slot i bring a metric that no slot before it has? */
+static bool first_of_metric(const fcs_protocol *p, int i)
+{
+    return i == 0 || p->slots[i - 1].metric != p->slots[i].metric;
+}
+
+static fcs_status add_all_curves(fcs_error *e, fcs_page *page, const fcs_protocol *p,
+                                 const fcs_evaluated *sets, int n)
+{
+    fcs_status status = FCS_OK;
+    bool any = false;
+    for (int i = 0; i < p->n_slots && status == FCS_OK; i++) {
+        const fcs_metric *metric = p->slots[i].metric;
+        if (metric->kind != FCS_METRIC_CURVE || !first_of_metric(p, i))
+            continue;
+        if (!any)
+            fcs_page_heading(page, "Curves");
+        any = true;
+        fcs_page_paragraph(page, "%s: %s.", metric->title, metric->definition);
+        for (int s = 1; s < n && status == FCS_OK; s++)
+            status = add_curves(e, page, p, sets, s, metric);
+    }
+    return status;
+}
+
+/* ---- the page ---- */
+
+static void add_definitions(fcs_page *page, const fcs_protocol *p)
+{
+    fcs_text *t = &page->html;
+    fcs_page_heading(page, "Definitions");
+    fcs_text_add(t, "<div "
+                    "class=\"wide\"><table><thead><tr><th>metric</th><th>definition</"
+                    "th><th>source</th></tr></thead>"
+                    "<tbody>\n");
+    for (int i = 0; i < p->n_slots; i++) {
+        const fcs_metric *m = p->slots[i].metric;
+        const char *const cells[] = {m->title, m->definition, m->source};
+        if (!first_of_metric(p, i))
+            continue;
+        fcs_text_add(t, "<tr>");
+        for (int c = 0; c < 3; c++) {
+            fcs_text_add(t, "<td>");
+            fcs_page_escape(t, cells[c]);
+            fcs_text_add(t, "</td>");
+        }
+        fcs_text_add(t, "</tr>\n");
+    }
+    fcs_text_add(t, "</tbody></table></div>\n");
+}
+
+static void begin(fcs_page *page, const fcs_protocol *p, const fcs_evaluated *sets)
+{
+    char line[300], depth[40] = "";
+    if (p->box.depth > 1)
+        snprintf(depth, sizeof depth, " x %lld", (long long)p->box.depth);
+    snprintf(line, sizeof line,
+             "%d real samples of %lld x %lld%s pixels; phases split at %.3g; components with %s "
+             "neighbours; lags to %d",
+             sets[0].crops.n, (long long)p->box.width, (long long)p->box.height, depth,
+             p->threshold,
+             p->box.depth > 1 ? (p->all_neighbours ? "26" : "6") : (p->all_neighbours ? "8" : "4"),
+             p->max_lag);
+    fcs_page_begin(page, "Generated beside real", line);
+}
+
+fcs_status fcs_evaluate_page(fcs_error *e, const fcs_protocol *p, const fcs_evaluated *sets, int n,
+                             const char *path)
+{
+    fcs_page page;
+    begin(&page, p, sets);
+    fcs_status status = FCS_OK;
+    fcs_page_heading(&page, "Samples");
+    for (int s = 0; s < n && status == FCS_OK; s++) {
+        char title[400];
+        snprintf(title, sizeof title, "%s%s (%d samples)", s ? "" : "real: ", sets[s].set.name,
+                 sets[s].crops.n);
+        status = add_pictures(e, &page, &sets[s], title);
+    }
+    fcs_page_heading(&page, "Summary");
+    fcs_page_paragraph(
+        &page,
+        "Real: mean and standard deviation over the real samples; for chi-squares, the mean over "
+        "pairs of real samples, the lowest value that means anything. Bars show the distance from "
+        "real: "
+        "green within one standard deviation (chi-squares: twice real; envelopes: 10 points), "
+        "yellow "
+        "within two, red beyond. The envelope is the real samples' minimum to maximum.");
+    add_findings(&page, sets, n, is_summary);
+    if (status == FCS_OK)
+        status = add_all_curves(e, &page, p, sets, n);
+    bool details = false;
+    for (size_t i = 0; i < sets[1].n_findings; i++)
+        details = details || is_detail(&sets[1].findings[i]);
+    if (details) {
+        fcs_page_heading(&page, "Curves in numbers");
+        add_findings(&page, sets, n, is_detail);
+    }
+    add_definitions(&page, p);
+    if (status == FCS_OK)
+        return fcs_page_end(e, &page, path);
+    fcs_page_abort(&page);
+    return status;
+}

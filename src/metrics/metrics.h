@@ -1,0 +1,71 @@
+/* metrics.h: what pictures are compared by. The single metrics of facies.h work on any image; those
+ * here on one page in [0,1], or on its phases (value > threshold). */
+#ifndef FCS_METRICS_H
+#define FCS_METRICS_H
+
+#include "base/base.h"
+
+/* One page of floats, row-major, height x width. */
+typedef struct fcs_page_view {
+    const float *values;
+    int64_t width, height;
+} fcs_page_view;
+
+typedef enum fcs_metric_kind {
+    /* A number per image; compared by its mean. Floor: standard deviation over real crops. */
+    FCS_METRIC_SCALAR,
+    /* Bins per image; compared by chi-square. Floor: its mean over pairs of real crops. */
+    FCS_METRIC_HISTOGRAM,
+    /* A value per lag 0..max_lag; compared with the real crops' minimum to maximum. */
+    FCS_METRIC_CURVE
+} fcs_metric_kind;
+
+/* A metric per line of the table in registry.c, printed by fcs_list(ctx, "metrics"). */
+typedef struct fcs_metric {
+    const char *name;
+    const char *title;      /* for pages */
+    const char *definition; /* one line, with the unit */
+    const char *source;     /* of the equation */
+    fcs_metric_kind kind;
+    int bins;         /* values per image; 1 for scalars; 0: max_lag + 1 */
+    double chi_scale; /* histograms: value = chi_scale * sum over bins of (a - b)^2 / (a + b) */
+    bool raw;         /* taken on the raw page as well as on the thresholded one */
+    bool by_phase;    /* per phase 0, 1 */
+    /* Scalars and histograms: fills `bins` values from a page. Curves have NULL: fcs_pairs gives
+     * all of them at once. */
+    fcs_status (*measure)(fcs_error *e, const fcs_page_view *page, int phase, double *values);
+    int curve; /* curves: 0 tau, 1 c2, 2 s2 */
+} fcs_metric;
+extern const fcs_metric fcs_metrics[];
+extern const int fcs_metric_count;
+
+/* ---- texture.c: each fills values for a page; phase is used where by_phase says so ---- */
+fcs_status fcs_measure_tv_isotropic(fcs_error *e, const fcs_page_view *page, int phase,
+                                    double *values);
+fcs_status fcs_measure_tv_anisotropic(fcs_error *e, const fcs_page_view *page, int phase,
+                                      double *values);
+fcs_status fcs_measure_share(fcs_error *e, const fcs_page_view *page, int phase, double *values);
+/* 256 counts. */
+fcs_status fcs_measure_lbp1(fcs_error *e, const fcs_page_view *page, int phase, double *values);
+fcs_status fcs_measure_lbp2(fcs_error *e, const fcs_page_view *page, int phase, double *values);
+/* 10 shares; NaN when the page is under 24 x 24 pixels. */
+fcs_status fcs_measure_hog(fcs_error *e, const fcs_page_view *page, int phase, double *values);
+/* Sum over bins of (a - b)^2 / (a + b), empty bins left out. */
+double fcs_chi_square(const double *a, const double *b, int bins);
+
+/* ---- components.c ---- */
+/* Labels 1..count of the connected components where mask is not 0, in scan order of their first
+ * pixels; 0 elsewhere. all: 8 neighbours in a page and 26 in a volume, else 4 and 6. */
+fcs_status fcs_label(fcs_error *e, const unsigned char *mask, int64_t width, int64_t height,
+                     int64_t depth, bool all, uint32_t *labels, uint32_t *count);
+
+/* ---- connectivity.c ---- */
+/* Adds up, per lag 0..max_lag along the axis ('x', 'y', 'z'), the pairs of pixels with labels (any
+ * but 0), and among them those with equal labels. both, same: max_lag + 1. Exact. */
+fcs_status fcs_pairs(fcs_error *e, const uint32_t *labels, int64_t width, int64_t height,
+                     int64_t depth, char axis, int max_lag, int64_t *both, int64_t *same);
+/* tau, c2, s2 of facies.h from labels; each may be NULL. */
+fcs_status fcs_curves(fcs_error *e, const uint32_t *labels, int64_t width, int64_t height,
+                      int64_t depth, char axis, int max_lag, double *tau, double *c2, double *s2);
+
+#endif

@@ -1,0 +1,76 @@
+/* model.h: a recipe made into tensors and plans. One file per training scheme wires nets, losses
+ * and data; the loop, checkpoints and generation (src/train) know only this header. */
+#ifndef FCS_MODEL_H
+#define FCS_MODEL_H
+
+#include "graph/graph.h"
+#include "image/image.h"
+#include "layers/layers.h"
+#include "recipe/recipe.h"
+
+enum { FCS_MAX_PLANS = 8, FCS_MAX_LOSSES = 32 };
+typedef struct fcs_model fcs_model;
+
+/* A training scheme's entry. */
+typedef struct fcs_scheme {
+    const char *name, *text;
+    /* Makes tensors (fcs_model_tensor) and plans. train: all; otherwise only what generation needs.
+     */
+    fcs_status (*build)(fcs_model *m, bool train, fcs_error *e);
+    /* Runs one whole training step number `step` (from 0): draws data, runs the plans in the
+     * recipe's order. */
+    fcs_status (*step)(fcs_model *m, int64_t step, fcs_error *e);
+    /* Measures frozen normalization statistics for the weights that generation uses. Reads training
+     * state only, draws from streams of its own, writes the tensors named "*.frozen.*" only. */
+    fcs_status (*calibrate)(fcs_model *m, fcs_error *e);
+    /* The generator in inference form: its output node in g, its latent's shape for an output of
+     * `size` (D H W, rounded up to the stride), its value range. Reads frozen statistics and the
+     * averaged weights where the recipe has them. */
+    fcs_status (*generator)(fcs_model *m, fcs_graph *g, const int64_t latent_size[3],
+                            fcs_node **out, fcs_tensor **latent, fcs_error *e);
+} fcs_scheme;
+extern const fcs_scheme *const fcs_schemes[]; /* NULL-terminated */
+
+typedef struct fcs_model_tensor { fcs_tensor *tensor; bool parameter; } fcs_model_tensor_entry;
+struct fcs_model {
+    fcs_context *ctx;
+    fcs_recipe *recipe;            /* borrowed, checked */
+    const fcs_scheme *scheme;
+    const fcs_dataset *data;       /* borrowed; NULL when only generating */
+    int channels;                  /* of the images */
+    uint64_t seed;
+    fcs_model_tensor_entry *tensors;
+    size_t n_tensors, tensors_capacity; /* what a checkpoint keeps, unique names */
+    fcs_plan *plans[FCS_MAX_PLANS]; const char *plan_names[FCS_MAX_PLANS]; int n_plans;
+    const char *loss_names[FCS_MAX_LOSSES];
+    double losses[FCS_MAX_LOSSES];
+    int n_losses;                  /* of the last step */
+    int64_t stride;                /* output pixels per latent cell */
+    int64_t latent_channels;
+    char latent_distribution[16];  /* "uniform" U[-1,1] or "normal" */
+    char culprit[256]; /* after a step that was not finite: the first bad node, "" otherwise */
+    void *state;                   /* the scheme's own */
+    void (*free_state)(fcs_model *m);
+};
+fcs_status fcs_model_new(fcs_context *ctx, fcs_recipe *r, const fcs_dataset *data, int channels,
+                         bool train, fcs_model **out);
+void fcs_model_free(fcs_model *m);
+/* The tensor of that name, made if it is not there (then zero); NULL on a shape that differs or out
+ * of memory. */
+fcs_tensor *fcs_model_tensor_of(fcs_model *m, const char *name, fcs_shape shape, bool parameter,
+                                fcs_error *e);
+fcs_tensor *fcs_model_tensor_find(const fcs_model *m,
+                                  const char *name); /* NULL: none of that name */
+/* The same for layers and optimizers (fcs_builder.tensor): a new tensor is filled with N(mean, std)
+ * from the seed. */
+fcs_tensor *fcs_model_source(void *model, const char *name, fcs_shape shape, fcs_role role,
+                             double mean, double std);
+/* Runs a plan made without fusion and reuse, and puts the first node that is not finite into
+ * m->culprit. */
+void fcs_model_culprit(fcs_model *m, fcs_plan *plain, uint64_t run);
+/* Latent value at an absolute position of realization r: the same whatever tile it is asked for. */
+void fcs_model_latent(const fcs_model *m, uint64_t seed, int64_t realization,
+                      const fcs_box *box /* C D H W used */, const int64_t period[3] /* 0: none */,
+                      float *out);
+
+#endif

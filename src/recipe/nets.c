@@ -1,0 +1,151 @@
+/* nets.c: the nets of a checked recipe as layers with values; their sizes. */
+#include "recipe/recipe.h"
+#include "layers/layers.h"
+#include "optim/optim.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Names become parts of tensor names and of --set paths. */
+static bool good_name(const char *name)
+{
+    return name[0] >= 'a' && name[0] <= 'z' && strcmp(name, "input") != 0 &&
+           name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == 0;
+}
+
+/* The earlier layer of that name, -1 for "input", -2 for none. */
+static int find_layer(const fcs_net *net, int before, const char *name, size_t n)
+{
+    if (n == 5 && strncmp(name, "input", n) == 0)
+        return -1;
+    for (int i = 0; i < before; i++)
+        if (strlen(net->layers[i].name) == n && strncmp(net->layers[i].name, name, n) == 0)
+            return i;
+    return -2;
+}
+
+/* from = "up1,input": the layers before it by name; "": the one before. */
+static fcs_status read_from(const fcs_recipe *r, const config_setting_t *layer, fcs_net *net,
+                            int at, fcs_error *e)
+{
+    const config_setting_t *s = config_setting_get_member(layer, "from");
+    const char *from = config_setting_get_string(s);
+    fcs_net_layer *l = &net->layers[at];
+    if (!*from) {
+        l->n_from = 1;
+        l->from[0] = at - 1;
+    }
+    while (*from) {
+        from += strspn(from, " ,");
+        size_t n = strcspn(from, " ,");
+        int found = find_layer(net, at, from, n);
+        if (n == 0)
+            break;
+        if (found == -2)
+            return fcs_recipe_fail(e, r, s, "no layer \"%.*s\" before this one", (int)n, from);
+        if (l->n_from == FCS_MAX_FROM)
+            return fcs_recipe_fail(e, r, s, "more than %d layers", FCS_MAX_FROM);
+        l->from[l->n_from++] = found;
+        from += n;
+    }
+    if (l->n_from < l->entry->min_in || l->n_from > l->entry->max_in)
+        return fcs_recipe_fail(e, r, s, "%s takes %d to %d layers, not %d: from = \"first,second\"",
+                               l->entry->name, l->entry->min_in, l->entry->max_in, l->n_from);
+    return FCS_OK;
+}
+
+static fcs_status read_layer(const fcs_recipe *r, const config_setting_t *layer, fcs_net *net,
+                             int at, fcs_error *e)
+{
+    fcs_net_layer *l = &net->layers[at];
+    const config_setting_t *name = config_setting_get_member(layer, "name");
+    l->entry = fcs_layer_find(config_setting_get_string(config_setting_get_member(layer, "type")));
+    snprintf(l->name, sizeof l->name, "%s", config_setting_get_string(name));
+    if (!good_name(l->name))
+        return fcs_recipe_fail(
+            e, r, name,
+            "must be small letters, digits and _, begin with a letter, not be \"input\"");
+    if (find_layer(net, at, l->name, strlen(l->name)) != -2)
+        return fcs_recipe_fail(e, r, name, "two layers have this name");
+    fcs_params_read(layer, l->entry->params, l->entry->n_params, l->values);
+    return read_from(r, layer, net, at, e);
+}
+
+fcs_status fcs_net_read(const fcs_recipe *r, const char *name, fcs_net *out, fcs_error *e)
+{
+    *out = (fcs_net){0};
+    snprintf(out->name, sizeof out->name, "%s", name);
+    const config_setting_t *group = config_lookup(&r->config, name);
+    const config_setting_t *layers = config_setting_get_member(group, "layers");
+    const config_setting_t *optimizer = config_setting_get_member(group, "optimizer");
+    char path[80];
+    snprintf(path, sizeof path, "%s.width", name);
+    out->width = fcs_recipe_number(r, path);
+    snprintf(path, sizeof path, "%s.init_std", name);
+    out->init_std = fcs_recipe_number(r, path);
+    snprintf(path, sizeof path, "%s.average", name);
+    out->average = fcs_recipe_number(r, path);
+    out->optimizer = fcs_optimizer_find(
+        config_setting_get_string(config_setting_get_member(optimizer, "type")));
+    fcs_params_read(optimizer, out->optimizer->params, out->optimizer->n_params,
+                    out->optimizer_values);
+    out->n_layers = config_setting_length(layers);
+    out->layers = fcs_alloc_array(e, (size_t)out->n_layers, sizeof *out->layers);
+    if (!out->layers)
+        return FCS_FAILED;
+    for (int i = 0; i < out->n_layers; i++)
+        if (read_layer(r, config_setting_get_elem(layers, (unsigned)i), out, i, e) != FCS_OK) {
+            fcs_net_free(out);
+            return FCS_FAILED;
+        }
+    return FCS_OK;
+}
+
+void fcs_net_free(fcs_net *net)
+{
+    free(net->layers);
+    *net = (fcs_net){0};
+}
+
+/* Layers that take several inputs want them of one size, which building checks; here the first
+ * counts. */
+int64_t fcs_net_size(const fcs_net *net, int axis, int64_t in, int *bad)
+{
+    /* no image side is longer: stops products of strides from overflowing */
+    enum { LIMIT = 1 << 24 };
+    int64_t *size = malloc(((size_t)net->n_layers + 1) * sizeof *size), out = 0;
+    if (!size)
+        return 0;
+    size[0] = in;
+    for (int i = 0; i < net->n_layers; i++) {
+        const fcs_net_layer *l = &net->layers[i];
+        out = size[l->from[0] + 1];
+        if (l->entry->size && out >= 1)
+            out = l->entry->size(l->values, axis, out);
+        if (bad && out < 1)
+            *bad = i;
+        if (out < 1)
+            break;
+        size[i + 1] = out > LIMIT ? LIMIT : out;
+    }
+    free(size);
+    return out;
+}
+
+int64_t fcs_recipe_latent_size(const fcs_recipe *r, const fcs_net *generator, int axis)
+{
+    bool flat = fcs_recipe_number(r, "data.depth") == 1;
+    int64_t want = (int64_t)fcs_recipe_number(r, axis ? "data.size" : "data.depth");
+    int64_t given = (int64_t)fcs_recipe_number(r, "latent.size");
+    if (axis == 0 && flat)
+        return 1;
+    if (given)
+        return given;
+    for (int64_t cells = 1; cells <= want; cells++) {
+        int64_t size = fcs_net_size(generator, axis, cells, NULL);
+        if (size == want)
+            return cells;
+        if (size > want)
+            break;
+    }
+    return 0;
+}

@@ -1,0 +1,111 @@
+/* recipe.h: a system as text (libconfig), checked against the registries when it is read. May use
+ * base/ and the tables of layers/, losses/, optim/, not graphs.
+ *
+ * A recipe is sections of keys; every key stands in a table of fcs_param with default, range and
+ * meaning. A checked recipe is complete: it holds every key. */
+#ifndef FCS_RECIPE_H
+#define FCS_RECIPE_H
+
+#include "base/base.h"
+#include <libconfig.h>
+
+/* One recipe value: what layers, losses, optimizers and the sections of a recipe have tables of. */
+typedef struct fcs_param {
+    const char *name;
+    char kind; /* 'i' integer, 'f' float, 'b' true/false, 's' word, 'n' list of up to 3 integers
+                  (one value: all axes; two: H W; three: D H W) */
+    double standard;      /* default of i f b n */
+    const char *word;     /* default of s */
+    double min, max;      /* of i f n; of s: longest text in max, 0: 47 bytes */
+    const char *choices;  /* of s: "zero|reflect", NULL: any */
+    const char *text;     /* what it means, unit, source */
+} fcs_param;
+enum { FCS_MAX_PARAMS = 24, FCS_MAX_FROM = 16, FCS_WORD = 48 };
+/* Values by position in the entry's param table. */
+typedef struct fcs_value_of {
+    double number;
+    int64_t list[3];
+    char word[FCS_WORD];
+} fcs_value_of;
+
+struct fcs_recipe {
+    fcs_context *ctx;
+    config_t config;      /* complete: defaults are filled in by fcs_recipe_check */
+    char *name, *text, *origin; /* origin: the file, for messages */
+    bool checked;
+};
+
+/* ---- recipes ---- */
+/* Fills in defaults, checks every key, range and word; messages name key, line and the nearest
+ * known key. */
+fcs_status fcs_recipe_check(fcs_recipe *r, fcs_error *e);
+/* Values of a checked recipe by path "train.batch" (booleans: 0 or 1); NaN and NULL for a path that
+ * the schema has not, which is a programming error. */
+double fcs_recipe_number(const fcs_recipe *r, const char *path);
+const char *fcs_recipe_word(const fcs_recipe *r, const char *path);
+fcs_status fcs_recipe_from_text(fcs_context *ctx, const char *text, const char *origin,
+                                fcs_recipe **out);
+
+/* ---- tables of params ---- */
+/* Checks the members of group against the table and adds what is missing. `also`: members that
+ * others check (NULL-terminated, may be NULL). */
+fcs_status fcs_params_check(fcs_error *e, const fcs_recipe *r, config_setting_t *group,
+                            const fcs_param *params, int n, const char *const *also);
+/* Reads a checked group's members into values[0..n-1]. */
+void fcs_params_read(const config_setting_t *group, const fcs_param *params, int n,
+                     fcs_value_of *values);
+/* The default of a param as text, and its range: "3", "1 to 64", "same|valid". */
+void fcs_param_standard(const fcs_param *p, char text[64]);
+void fcs_param_range(const fcs_param *p, char text[96]);
+/* Fails with "origin:line: path.of.setting: " before the message. */
+fcs_status fcs_recipe_fail(fcs_error *e, const fcs_recipe *r, const config_setting_t *s,
+                           const char *format, ...) FCS_PRINTF(4, 5);
+
+/* ---- sections: the schema (schema.c) ---- */
+typedef struct fcs_section {
+    const char *path;     /* "" (top), "data", ... */
+    const fcs_param *params; int n;
+    const char *text;
+} fcs_section;
+extern const fcs_section fcs_sections[];
+extern const int fcs_n_sections;
+/* The nets that a recipe of this scheme has: NULL-terminated names of sections with layers,
+ * optimizer, ... */
+extern const char *const fcs_recipe_nets[];
+/* The table of section "loss": its own params, then a weight per registered loss term. */
+int fcs_loss_params(fcs_param params[FCS_MAX_PARAMS]);
+
+/* ---- nets of a checked recipe (nets.c) ---- */
+struct fcs_layer;
+struct fcs_optimizer;
+typedef struct fcs_net_layer {
+    const struct fcs_layer *entry;
+    char name[FCS_WORD];
+    int n_from, from[FCS_MAX_FROM]; /* earlier layers; -1: the net's input */
+    fcs_value_of values[FCS_MAX_PARAMS];
+} fcs_net_layer;
+typedef struct fcs_net {
+    char name[FCS_WORD];
+    double width, init_std, average;
+    const struct fcs_optimizer *optimizer;
+    fcs_value_of optimizer_values[FCS_MAX_PARAMS];
+    fcs_net_layer *layers; int n_layers;
+} fcs_net;
+fcs_status fcs_net_read(const fcs_recipe *r, const char *name, fcs_net *out, fcs_error *e);
+void fcs_net_free(fcs_net *net);
+/* Output size along an axis (0 D, 1 H, 2 W) for an input of that size; below 1 where the net cannot
+ * take it, with the layer in *bad (may be NULL). */
+int64_t fcs_net_size(const fcs_net *net, int axis, int64_t in, int *bad);
+
+/* Latent cells along an axis (0 D, 1 H, 2 W) in training: latent.size, or what gives data.size; 0:
+ * nothing does. */
+int64_t fcs_recipe_latent_size(const fcs_recipe *r, const fcs_net *generator, int axis);
+
+/* ---- recipes that come with the library (embedded.c, made by m4/embed.awk) ---- */
+typedef struct fcs_embedded {
+    const char *name;
+    const char *const *lines; /* NULL-terminated, without newlines */
+} fcs_embedded;
+extern const fcs_embedded fcs_embedded_recipes[]; /* ends with a NULL name */
+
+#endif

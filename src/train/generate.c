@@ -1,0 +1,288 @@
+/* generate.c: images of any size from a trained generator: slabs of tiles, an optional median filter and threshold, rows
+ * into a file or into memory. Memory does not grow with the image's height (nor depth). */
+#include "train/run.h"
+#include "train/tiles.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct generation {
+    fcs_run *run;
+    fcs_error *e;
+    fcs_generate_options o;
+    int64_t size[3];
+    fcs_tiler *tiler;
+    double low, scale;      /* of the generator's range */
+    int64_t tiles, tiles_done;
+    float *slab, *rows;     /* planar with halo; interleaved without */
+    float *window;          /* of the median filter */
+} generation;
+
+/* ---- the options ---- */
+
+static fcs_status check_options(generation *g)
+{
+    const fcs_generate_options *o = &g->o;
+    if (o->width < 0 || o->height < 0 || o->depth < 0 || o->width > INT32_MAX || o->height > INT32_MAX
+        || o->depth > INT32_MAX)
+        return fcs_fail(g->e, FCS_FAILED, "size %lldx%lldx%lld: sides must be 1 to %d pixels", (long long)o->width,
+                        (long long)o->height, (long long)o->depth, INT32_MAX);
+    if (o->median < 0 || o->median > 31 || (o->median && o->median % 2 == 0))
+        return fcs_fail(g->e, FCS_FAILED, "median %d: the filter's side must be odd, 1 to 31", o->median);
+    if (o->has_threshold && !(o->threshold >= 0 && o->threshold <= 1))
+        return fcs_fail(g->e, FCS_FAILED, "threshold %g: must lie in 0 to 1", o->threshold);
+    if (o->count < 0 || o->first < 0)
+        return fcs_fail(g->e, FCS_FAILED, "count %lld, first %lld: must not be negative", (long long)o->count,
+                        (long long)o->first);
+    return FCS_OK;
+}
+
+static void fill_in(generation *g)
+{
+    const fcs_recipe *r = g->run->recipe;
+    fcs_generate_options *o = &g->o;
+    int64_t side = (int64_t)fcs_recipe_number(r, "data.size");
+    if (!o->width && !o->height) {
+        o->depth = o->depth ? o->depth : (int64_t)fcs_recipe_number(r, "data.depth");
+        o->width = o->height = side;
+    }
+    o->width = o->width ? o->width : o->height;
+    o->height = o->height ? o->height : o->width;
+    o->depth = o->depth ? o->depth : 1;
+    o->count = o->count ? o->count : 1;
+    o->memory = o->memory ? o->memory : (size_t)512 << 20;
+    g->size[0] = o->depth;
+    g->size[1] = o->height;
+    g->size[2] = o->width;
+    g->low = fcs_recipe_number(r, "data.low");
+    g->scale = 1 / (fcs_recipe_number(r, "data.high") - g->low);
+}
+
+static fcs_status generation_open(generation *g, fcs_run *run, const fcs_generate_options *o)
+{
+    memset(g, 0, sizeof *g);
+    g->run = run;
+    g->e = &run->ctx->error;
+    fcs_error_clear(g->e);
+    if (o)
+        g->o = *o;
+    fcs_status s = check_options(g);
+    if (s)
+        return s;
+    fill_in(g);
+    const fcs_tiler_options t = {
+        .size = {g->size[0], g->size[1], g->size[2]}, .periodic = g->o.periodic != 0, .halo = g->o.median / 2,
+        .memory = g->o.memory,
+    };
+    s = fcs_run_calibrate(run);
+    if (!s)
+        s = fcs_tiler_new(run->model, &t, g->e, &g->tiler);
+    if (s)
+        return s;
+    size_t floats = (size_t)fcs_tiler_slab_floats(g->tiler), k = (size_t)(g->o.median | 1);
+    g->slab = fcs_alloc_array(g->e, floats, sizeof *g->slab);
+    g->rows = fcs_alloc_array(g->e, floats, sizeof *g->rows);
+    g->window = fcs_alloc_array(g->e, k * k * k, sizeof *g->window);
+    return g->slab && g->rows && g->window ? FCS_OK : FCS_FAILED;
+}
+
+static void generation_close(generation *g)
+{
+    fcs_tiler_free(g->tiler);
+    free(g->slab);
+    free(g->rows);
+    free(g->window);
+}
+
+/* ---- values ---- */
+
+static float unit_value(const generation *g, float v)
+{
+    double x = ((double)v - g->low) * g->scale;
+    if (g->o.has_threshold)
+        return x > g->o.threshold ? 1 : 0;
+    return (float)(x > 0 ? x < 1 ? x : 1 : 0); /* a NaN becomes 0 */
+}
+
+/* The middle one of n values, n odd (Hoare's selection). */
+static float middle(float *v, int n)
+{
+    int lo = 0, hi = n - 1, k = n / 2;
+    while (lo < hi) {
+        float pivot = v[k];
+        int i = lo, j = hi;
+        while (i <= j) {
+            while (v[i] < pivot)
+                i++;
+            while (pivot < v[j])
+                j--;
+            if (i <= j) {
+                float t = v[i];
+                v[i++] = v[j];
+                v[j--] = t;
+            }
+        }
+        if (j < k)
+            lo = i;
+        if (k < i)
+            hi = j;
+    }
+    return v[k];
+}
+
+static int64_t clamp(int64_t a, int64_t n)
+{
+    return a < 0 ? 0 : a < n ? a : n - 1;
+}
+
+/* The median around (z, y, x) of a plane of the slab, n pixels; its own edges repeat, which are the image's. */
+static float median_at(const generation *g, const float *plane, const int64_t n[3], const int64_t at[3])
+{
+    const int64_t h = g->o.median / 2, hz = g->size[0] > 1 ? h : 0;
+    int count = 0;
+    for (int64_t z = at[0] - hz; z <= at[0] + hz; z++)
+        for (int64_t y = at[1] - h; y <= at[1] + h; y++)
+            for (int64_t x = at[2] - h; x <= at[2] + h; x++)
+                g->window[count++] = plane[(clamp(z, n[0]) * n[1] + clamp(y, n[1])) * n[2] + clamp(x, n[2])];
+    return middle(g->window, count);
+}
+
+/* The slab's core as interleaved rows. A threshold commutes with the median, so values are made final first. */
+static void finish_rows(generation *g, const fcs_slab *s)
+{
+    const int channels = fcs_tiler_channels(g->tiler);
+    const int64_t n[3] = {s->hi[0] - s->lo[0], s->hi[1] - s->lo[1], s->hi[2] - s->lo[2]};
+    const int64_t plane = n[0] * n[1] * n[2];
+    for (int64_t i = 0; i < plane * channels; i++)
+        g->slab[i] = unit_value(g, g->slab[i]);
+    float *to = g->rows;
+    int64_t at[3];
+    for (at[0] = s->core_lo[0] - s->lo[0]; at[0] < s->core_hi[0] - s->lo[0]; at[0]++)
+        for (at[1] = s->core_lo[1] - s->lo[1]; at[1] < s->core_hi[1] - s->lo[1]; at[1]++)
+            for (at[2] = s->core_lo[2] - s->lo[2]; at[2] < s->core_hi[2] - s->lo[2]; at[2]++)
+                for (int c = 0; c < channels; c++) {
+                    const float *p = g->slab + c * plane;
+                    *to++ = g->o.median > 1 ? median_at(g, p, n, at) : p[(at[0] * n[1] + at[1]) * n[2] + at[2]];
+                }
+}
+
+/* ---- streaming ---- */
+
+static bool tile_done(void *user)
+{
+    generation *g = user;
+    g->tiles_done++;
+    if (g->o.progress)
+        g->o.progress(g->o.user, (double)g->tiles_done / (double)g->tiles);
+    return !g->run->ctx->interrupted;
+}
+
+/* Takes n finished rows of width * channels floats in [0,1]. */
+typedef fcs_status row_sink(generation *g, float *rows, int64_t n, void *user);
+
+static fcs_status stream(generation *g, int64_t realization, row_sink *sink, void *user)
+{
+    for (int64_t i = 0; i < fcs_tiler_slabs(g->tiler); i++) {
+        fcs_slab slab;
+        fcs_tiler_slab(g->tiler, i, &slab);
+        fcs_status s = fcs_tiler_run(g->tiler, i, g->o.seed, realization, g->slab, tile_done, g, g->e);
+        if (s == FCS_INTERRUPTED)
+            return fcs_fail(g->e, s, "stopped on request: nothing was written");
+        if (s)
+            return s;
+        finish_rows(g, &slab);
+        s = sink(g, g->rows, (slab.core_hi[0] - slab.core_lo[0]) * (slab.core_hi[1] - slab.core_lo[1]), user);
+        if (s)
+            return s;
+    }
+    return FCS_OK;
+}
+
+/* ---- into a file ---- */
+
+/* Eight bits, in place: a byte never lies behind the float it comes from. */
+static fcs_status to_writer(generation *g, float *rows, int64_t n, void *user)
+{
+    unsigned char *bytes = (unsigned char *)rows;
+    int64_t count = n * g->size[2] * fcs_tiler_channels(g->tiler);
+    for (int64_t i = 0; i < count; i++) {
+        float v = rows[i];
+        bytes[i] = (unsigned char)lrintf(v * 255);
+    }
+    return fcs_writer_rows(g->e, user, bytes, n);
+}
+
+/* "a/b.png", 7 -> "a/b-0007.png". */
+static char *numbered(fcs_error *e, const char *path, int64_t number)
+{
+    const char *name = strrchr(path, '/'), *dot = strrchr(name ? name : path, '.');
+    size_t stem = dot ? (size_t)(dot - path) : strlen(path);
+    return fcs_format(e, "%.*s-%04lld%s", (int)stem, path, (long long)number, path + stem);
+}
+
+static fcs_status write_one(generation *g, int64_t realization, const char *path)
+{
+    fcs_writer *w = NULL;
+    fcs_status s = fcs_writer_open(g->e, path, g->size[2], g->size[1], g->size[0], fcs_tiler_channels(g->tiler), FCS_U8,
+                                   &w);
+    if (s)
+        return s;
+    s = stream(g, realization, to_writer, w);
+    if (!s)
+        return fcs_writer_commit(g->e, w);
+    fcs_writer_abort(w);
+    return s;
+}
+
+fcs_status fcs_generate(fcs_run *run, const fcs_generate_options *options, const char *path)
+{
+    generation g;
+    fcs_status s = generation_open(&g, run, options);
+    g.tiles = s ? 1 : g.o.count * fcs_tiler_tiles(g.tiler);
+    for (int64_t i = 0; !s && i < g.o.count; i++) {
+        int64_t realization = g.o.first + i;
+        char *name = g.o.count > 1 ? numbered(g.e, path, realization) : fcs_strdup(g.e, path);
+        s = name ? write_one(&g, realization, name) : FCS_FAILED;
+        free(name);
+    }
+    generation_close(&g);
+    if (s == FCS_INTERRUPTED)
+        run->ctx->interrupted = 0;
+    return s;
+}
+
+/* ---- into memory ---- */
+
+typedef struct image_sink { fcs_image *image; size_t at; } image_sink;
+
+static fcs_status to_image(generation *g, float *rows, int64_t n, void *user)
+{
+    image_sink *sink = user;
+    size_t count = (size_t)(n * g->size[2] * sink->image->channels);
+    memcpy((float *)sink->image->data + sink->at, rows, count * sizeof *rows);
+    sink->at += count;
+    return FCS_OK;
+}
+
+fcs_status fcs_generate_image(fcs_run *run, const fcs_generate_options *options, fcs_image **out)
+{
+    generation g;
+    image_sink sink = {0};
+    *out = NULL;
+    fcs_status s = generation_open(&g, run, options);
+    if (!s)
+        s = fcs_image_new(run->ctx, g.size[2], g.size[1], g.size[0], fcs_tiler_channels(g.tiler), FCS_F32, &sink.image);
+    if (!s) {
+        g.tiles = fcs_tiler_tiles(g.tiler);
+        s = stream(&g, g.o.first, to_image, &sink);
+    }
+    generation_close(&g);
+    if (s == FCS_INTERRUPTED)
+        run->ctx->interrupted = 0;
+    if (s)
+        fcs_image_free(sink.image);
+    else
+        *out = sink.image;
+    return s;
+}

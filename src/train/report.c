@@ -1,0 +1,388 @@
+/* report.c: report.html: one page, without other files, that shows what a run has learned. */
+#include "train/run.h"
+#include "train/folder.h"
+#include "cpu/cpu.h"
+#include "report/report.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+enum { HISTORY = 8, EVALUATED = 8, EVALUATION_CROPS = 30, POINTS = 400, REPORT_SEED = 2 };
+
+/* ---- figures at the head ---- */
+
+static void time_text(double seconds, char text[32])
+{
+    if (seconds < 120)
+        snprintf(text, 32, "%.0f s", seconds);
+    else if (seconds < 7200)
+        snprintf(text, 32, "%.0f min", seconds / 60);
+    else
+        snprintf(text, 32, "%.1f h", seconds / 3600);
+}
+
+static int64_t parameter_count(const fcs_model *m, const char *net)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        const fcs_tensor *t = m->tensors[i].tensor;
+        if (m->tensors[i].parameter && !strncmp(t->name, net, strlen(net)) && !strstr(t->name, ".average."))
+            n += fcs_shape_count(t->shape);
+    }
+    return n;
+}
+
+static void add_figures(fcs_run *run, fcs_page *page, const fcs_log_data *log)
+{
+    char steps[32], time[32], rate[32], size[32], parameters[64], machine[128];
+    static const char *const labels[] = {"steps", "training time", "per step", "crops", "generator parameters", "machine"};
+    const char *const values[] = {steps, time, rate, size, parameters, machine};
+    double seconds = log->rows > 0 ? log->values[(size_t)log->rows * 2 - 1] : 0;
+    long long side = (long long)fcs_recipe_number(run->recipe, "data.size");
+    struct utsname u;
+    snprintf(steps, sizeof steps, "%lld", (long long)run->step);
+    time_text(seconds, time);
+    snprintf(rate, sizeof rate, "%.3g s", run->step > 0 ? seconds / (double)run->step : 0);
+    snprintf(size, sizeof size, "%.0f \xc3\x97 %lld\xc2\xb2", fcs_recipe_number(run->recipe, "train.batch"), side);
+    snprintf(parameters, sizeof parameters, "%lld", (long long)parameter_count(run->model, "generator."));
+    snprintf(machine, sizeof machine, "%.40s, %s, %d thread%s", uname(&u) >= 0 ? u.machine : "?", run->ctx->isa->name,
+             fcs_team_size(run->ctx->team), fcs_team_size(run->ctx->team) == 1 ? "" : "s");
+    fcs_page_figures(page, 6, labels, values);
+}
+
+/* ---- curves ---- */
+
+/* At most POINTS means of neighbouring rows. */
+static int thin(const double *values, int n, double *out)
+{
+    int points = n < POINTS ? n : POINTS;
+    for (int i = 0; i < points; i++) {
+        int from = (int)((int64_t)i * n / points), to = (int)((int64_t)(i + 1) * n / points);
+        double sum = 0;
+        for (int k = from; k < to; k++)
+            sum += values[k];
+        out[i] = sum / (to - from);
+    }
+    return points;
+}
+
+/* A mean over a twentieth of the run, to either side. */
+static void smooth(const double *y, int n, double *out)
+{
+    int half = n / 40;
+    for (int i = 0; i < n; i++) {
+        int from = i - half < 0 ? 0 : i - half, to = i + half >= n ? n - 1 : i + half;
+        double sum = 0;
+        for (int k = from; k <= to; k++)
+            sum += y[k];
+        out[i] = sum / (to - from + 1);
+    }
+}
+
+/* Columns first .. first+n-1 in one plot: faint as logged, strong smoothed. */
+static fcs_status add_plot(fcs_error *e, fcs_page *page, const fcs_log_data *log, int first, int n, const char *title)
+{
+    static const char *const colours[] = {FCS_COLOUR_REAL, FCS_COLOUR_MEAN, FCS_COLOUR_SAMPLE, FCS_COLOUR_MUTED};
+    fcs_series series[8] = {{0}};
+    double *buffer = fcs_alloc_array(e, (size_t)(2 * n + 1) * POINTS, sizeof *buffer), *x = buffer;
+    if (!buffer)
+        return FCS_FAILED;
+    int points = thin(log->values, log->rows, x);
+    for (int i = 0; i < n; i++) {
+        double *y = buffer + (size_t)(2 * i + 1) * POINTS, *mean = y + POINTS;
+        thin(log->values + (size_t)(first + i) * (size_t)log->rows, log->rows, y);
+        smooth(y, points, mean);
+        series[i] = (fcs_series){.colour = colours[i % 4], .x = x, .y = y, .n = points, .width = 1, .opacity = 0.3};
+        series[n + i] = (fcs_series){.label = log->names[first + i], .colour = colours[i % 4], .x = x, .y = mean,
+                                     .n = points, .width = 2};
+    }
+    const fcs_plot plot = {.title = title, .x_label = "step", .series = series, .n = 2 * n, .width = 440, .height = 280};
+    fcs_page_plot(page, &plot);
+    free(buffer);
+    return FCS_OK;
+}
+
+static fcs_status add_curves(fcs_run *run, fcs_page *page, const fcs_log_data *log)
+{
+    fcs_error *e = &run->ctx->error;
+    if (log->rows < 2)
+        return FCS_OK;
+    fcs_page_heading(page, "Curves");
+    fcs_page_row_begin(page);
+    fcs_status s = FCS_OK;
+    for (int c = 2; !s && c < log->columns;) { /* losses and scores come in pairs, discriminator and generator */
+        int n = c < 6 && c + 1 < log->columns ? 2 : 1;
+        s = add_plot(e, page, log, c, n, c == 2 ? "losses" : c == 4 ? "mean scores of the discriminator" : log->names[c]);
+        c += n;
+    }
+    fcs_page_row_end(page);
+    return s;
+}
+
+/* ---- pictures ---- */
+
+/* One real crop as an image in [0,1]; the middle page of a volume. */
+static fcs_status real_crop(fcs_run *run, uint64_t index, fcs_image **out)
+{
+    const fcs_recipe *r = run->recipe;
+    int64_t side = (int64_t)fcs_recipe_number(r, "data.size"), depth = (int64_t)fcs_recipe_number(r, "data.depth");
+    double low = fcs_recipe_number(r, "data.low"), high = fcs_recipe_number(r, "data.high");
+    int channels = fcs_dataset_channels(run->data);
+    int64_t plane = side * side, volume = depth * plane;
+    float *values = fcs_alloc_array(&run->ctx->error, (size_t)(volume * channels), sizeof *values);
+    if (!values)
+        return FCS_FAILED;
+    fcs_status s = fcs_image_new(run->ctx, side, side, 1, channels == 3 ? 3 : 1, FCS_F32, out);
+    if (!s) {
+        float *to = (*out)->data;
+        fcs_dataset_crop(run->data, REPORT_SEED, fcs_random_stream("report"), index, values);
+        for (int64_t p = 0; p < plane; p++)
+            for (int c = 0; c < (*out)->channels; c++)
+                *to++ = (float)(((double)values[c * volume + depth / 2 * plane + p] - low) / (high - low));
+    }
+    free(values);
+    return s;
+}
+
+static fcs_status add_pairs(fcs_run *run, fcs_page *page)
+{
+    fcs_error *e = &run->ctx->error;
+    int64_t side = (int64_t)fcs_recipe_number(run->recipe, "data.size");
+    int width = side > 220 ? 220 : 220 / (int)side * (int)side; /* whole pixels where they are few */
+    fcs_status s = FCS_OK;
+    for (int kind = 0; kind < 2; kind++) {
+        fcs_page_heading(page, kind ? "Generated" : "Real crops");
+        fcs_page_row_begin(page);
+        for (int i = 0; !s && i < 4; i++) {
+            const fcs_generate_options o = {.seed = REPORT_SEED, .first = i};
+            fcs_image *image = NULL;
+            s = kind ? fcs_generate_image(run, &o, &image) : real_crop(run, (uint64_t)i, &image);
+            if (!s && (image->channels == 1 || image->channels == 3))
+                s = fcs_page_image(e, page, image, image->depth / 2, width, NULL);
+            fcs_image_free(image);
+        }
+        fcs_page_row_end(page);
+    }
+    return s;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The steps of the pictures in samples/, in order. */
+static fcs_status sample_steps(fcs_run *run, int64_t **steps, int *n)
+{
+    fcs_error *e = &run->ctx->error;
+    char *path = fcs_run_path(run, "samples");
+    DIR *d = path ? opendir(path) : NULL;
+    size_t capacity = 0;
+    *steps = NULL;
+    *n = 0;
+    fcs_status s = path ? FCS_OK : FCS_FAILED;
+    for (struct dirent *f = NULL; !s && d && (f = readdir(d)) != NULL;) {
+        long long step;
+        char expected[64];
+        if (sscanf(f->d_name, "step-%lld.png", &step) != 1)
+            continue;
+        snprintf(expected, sizeof expected, "step-%06lld.png", step);
+        if (strcmp(f->d_name, expected) || step > run->step)
+            continue;
+        if (!fcs_grow(e, steps, &capacity, (size_t)*n + 1, sizeof **steps))
+            s = FCS_FAILED;
+        else
+            (*steps)[(*n)++] = step;
+    }
+    if (d)
+        closedir(d);
+    free(path);
+    if (*n)
+        qsort(*steps, (size_t)*n, sizeof **steps, by_number);
+    return s;
+}
+
+static fcs_status add_sample(fcs_run *run, fcs_page *page, int64_t step, int width)
+{
+    char name[64], caption[64];
+    fcs_image *image = NULL;
+    snprintf(name, sizeof name, "samples/step-%06lld.png", (long long)step);
+    snprintf(caption, sizeof caption, "step %lld", (long long)step);
+    char *path = fcs_run_path(run, name);
+    fcs_status s = path ? fcs_image_read(run->ctx, path, &image) : FCS_FAILED;
+    if (!s)
+        s = fcs_page_image(&run->ctx->error, page, image, 0, width, caption);
+    fcs_image_free(image);
+    free(path);
+    return s;
+}
+
+static fcs_status add_history(fcs_run *run, fcs_page *page)
+{
+    int64_t *steps;
+    int n, shown;
+    fcs_status s = sample_steps(run, &steps, &n);
+    if (!s && n > 0) {
+        fcs_page_heading(page, "How it learned: the same random numbers at different steps");
+        fcs_page_row_begin(page);
+        shown = n < HISTORY ? n : HISTORY;
+        for (int i = 0; !s && i < shown; i++)
+            s = add_sample(run, page, steps[shown > 1 ? (int64_t)i * (n - 1) / (shown - 1) : 0], 220);
+        fcs_page_row_end(page);
+    }
+    free(steps);
+    return s;
+}
+
+/* ---- metrics ---- */
+
+static int column_of(const fcs_table *t, const char *name)
+{
+    for (int c = 0; c < fcs_table_columns(t); c++)
+        if (!strcmp(fcs_table_name(t, c), name))
+            return c;
+    return -1;
+}
+
+/* "connectivity, phase 1, x, lag 25" */
+static void metric_name(const fcs_table *t, int row, char text[160])
+{
+    static const char *const parts[][2] = {{"metric", ""}, {"phase", ", phase "}, {"axis", ", "}, {"at", ", "}};
+    int n = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        int c = column_of(t, parts[i][0]);
+        const char *word = c >= 0 ? fcs_table_text(t, row, c) : NULL;
+        double number = c >= 0 ? fcs_table_number(t, row, c) : (double)NAN;
+        char digits[32];
+        snprintf(digits, sizeof digits, "%g", number);
+        if (!word && !isnan(number))
+            word = digits;
+        if (word && word[0] && n < 100)
+            n += snprintf(text + n, 160 - (size_t)n, "%s%.40s", parts[i][1], word);
+    }
+}
+
+/* The evaluation's table, narrow enough for a page. */
+static fcs_status short_table(fcs_error *e, const fcs_table *t, fcs_table **out)
+{
+    static const char *const columns[] = {"metric", "image", "generated", "real", "real lowest", "real highest", "floor"};
+    static const char *const from[] = {"value", "real", "real_low", "real_high", "floor"};
+    fcs_status s = (*out = fcs_table_new(e, columns, 7)) ? FCS_OK : FCS_FAILED;
+    for (int r = 0; !s && r < fcs_table_rows(t); r++) {
+        char name[160] = "";
+        double v[5];
+        int variant = column_of(t, "variant");
+        metric_name(t, r, name);
+        for (int i = 0; i < 5; i++)
+            v[i] = column_of(t, from[i]) >= 0 ? fcs_table_number(t, r, column_of(t, from[i])) : (double)NAN;
+        s = fcs_table_add(e, *out, "ssddddd", name, variant >= 0 ? fcs_table_text(t, r, variant) : NULL, v[0], v[1], v[2],
+                          v[3], v[4]);
+    }
+    return s;
+}
+
+/* Compares a few generated images with the data. What cannot be evaluated is a note, not a failure of the run. */
+static fcs_status add_metrics(fcs_run *run, fcs_page *page)
+{
+    fcs_error *e = &run->ctx->error;
+    bool made;
+    char *folder = fcs_run_path(run, "generated"), *path = fcs_run_path(run, "generated/image.png");
+    const fcs_generate_options o = {.seed = REPORT_SEED, .count = EVALUATED};
+    const fcs_evaluate_options evaluate = {.crops = EVALUATION_CROPS, .seed = REPORT_SEED};
+    fcs_table *t = NULL, *shown = NULL;
+    bool volume = fcs_recipe_number(run->recipe, "data.depth") > 1;
+    fcs_status s = folder && path ? FCS_OK : FCS_FAILED;
+    if (!s && !volume)
+        s = fcs_folder_make(e, folder, &made);
+    if (!s && !volume)
+        s = fcs_generate(run, &o, path);
+    if (!s && !volume) {
+        const char *const sets[] = {folder};
+        if (fcs_evaluate(run->ctx, run->data_path, sets, 1, &evaluate, &t) == FCS_OK) {
+            fcs_page_heading(page, "Metrics");
+            fcs_page_paragraph(page, "%d generated images against %d random crops of the data. The floor is what crops of "
+                               "the data give against each other: no set can be expected below it.", EVALUATED,
+                               EVALUATION_CROPS);
+            s = short_table(e, t, &shown);
+            if (!s)
+                fcs_page_table(page, shown, NULL);
+        } else {
+            fcs_note(run->ctx, "note: no metrics in the report: %s", e->message);
+            fcs_error_clear(e);
+        }
+    }
+    fcs_table_free(t);
+    fcs_table_free(shown);
+    free(folder);
+    free(path);
+    return s;
+}
+
+/* ---- the page ---- */
+
+static fcs_status add_tables(fcs_run *run, fcs_page *page)
+{
+    fcs_table *layers = NULL, *plans = NULL;
+    fcs_status s = fcs_show(run->recipe, &layers);
+    if (!s)
+        s = fcs_run_plan(run, &plans);
+    if (!s) {
+        fcs_page_heading(page, "Nets");
+        fcs_page_table(page, layers, NULL);
+        fcs_page_heading(page, "Work and memory");
+        fcs_page_table(page, plans, NULL);
+        fcs_page_heading(page, "Recipe");
+        fcs_page_fold(page, "everything that was used, defaults included", fcs_recipe_text(run->recipe), false);
+        fcs_page_paragraph(page, "Seed %llu; facies %s; data: %s", (unsigned long long)run->seed, FCS_VERSION,
+                           run->data_path);
+    }
+    fcs_table_free(layers);
+    fcs_table_free(plans);
+    return s;
+}
+
+static fcs_status fill_page(fcs_run *run, fcs_page *page, bool metrics)
+{
+    fcs_log_data log;
+    const char *title = fcs_recipe_word(run->recipe, "title"), *name = fcs_recipe_word(run->recipe, "name");
+    const char *file = strrchr(run->data_path, '/');
+    char subtitle[512];
+    fcs_status s = fcs_log_load(run, &log);
+    snprintf(subtitle, sizeof subtitle, "%.250s%slearned from %.200s", title, title[0] ? " \xc2\xb7 " : "",
+             file ? file + 1 : run->data_path);
+    fcs_page_begin(page, name, subtitle);
+    if (!s) {
+        add_figures(run, page, &log);
+        s = add_pairs(run, page);
+    }
+    if (!s && metrics)
+        s = add_metrics(run, page);
+    if (!s)
+        s = add_curves(run, page, &log);
+    if (!s)
+        s = add_history(run, page);
+    if (!s)
+        s = add_tables(run, page);
+    fcs_log_data_free(&log);
+    return s;
+}
+
+fcs_status fcs_run_report(fcs_run *run, bool metrics)
+{
+    fcs_page page;
+    char *path = fcs_run_path(run, "report.html");
+    int stop = run->ctx->interrupted; /* asked to stop, the page is finished all the same */
+    run->ctx->interrupted = 0;
+    fcs_status s = path ? fill_page(run, &page, metrics) : FCS_FAILED;
+    if (path && !s)
+        s = fcs_page_end(&run->ctx->error, &page, path);
+    else if (path)
+        fcs_page_abort(&page);
+    run->ctx->interrupted = run->ctx->interrupted || stop;
+    free(path);
+    return s;
+}

@@ -1,0 +1,268 @@
+/* run.c: opening and closing runs. A run folder holds recipe.cfg, data.txt (where the training data lies), log.csv,
+ * checkpoint.safetensors, samples/, report.html and lock. */
+#include "train/run.h"
+#include "train/folder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RECIPE_LIMIT = 1 << 24 };
+
+char *fcs_run_path(fcs_run *run, const char *name)
+{
+    return fcs_format(&run->ctx->error, "%s/%s", run->folder, name);
+}
+
+static fcs_run *run_new(fcs_context *ctx, const char *folder)
+{
+    fcs_run *run = fcs_alloc(&ctx->error, sizeof *run);
+    if (!run)
+        return NULL;
+    run->ctx = ctx;
+    run->lock = -1;
+    run->saved = run->sampled = run->calibrated = -1;
+    run->folder = folder ? fcs_strdup(&ctx->error, folder) : NULL;
+    if (!folder || run->folder)
+        return run;
+    free(run);
+    return NULL;
+}
+
+void fcs_run_close(fcs_run *run)
+{
+    if (!run)
+        return;
+    fcs_log_close(run);
+    fcs_model_free(run->model);
+    fcs_dataset_free(run->data);
+    fcs_recipe_free(run->recipe);
+    if (run->lock >= 0)
+        close(run->lock);
+    free(run->sample);
+    free(run->folder);
+    free(run->data_path);
+    free(run);
+}
+
+/* ---- data ---- */
+
+static fcs_status open_data(fcs_run *run)
+{
+    const fcs_recipe *r = run->recipe;
+    int64_t side = (int64_t)fcs_recipe_number(r, "data.size");
+    const fcs_dataset_options o = {
+        .width = side, .height = side, .depth = (int64_t)fcs_recipe_number(r, "data.depth"),
+        .low = fcs_recipe_number(r, "data.low"), .high = fcs_recipe_number(r, "data.high"),
+        .flip_x = fcs_recipe_number(r, "data.flip_x") != 0, .flip_y = fcs_recipe_number(r, "data.flip_y") != 0,
+        .rotate = fcs_recipe_number(r, "data.rotate") != 0,
+    };
+    return fcs_dataset_open(run->ctx, run->data_path, &o, &run->data);
+}
+
+/* The data's absolute path, so that the run can be resumed from any folder. */
+static fcs_status name_data(fcs_run *run, const fcs_data *data, int n)
+{
+    fcs_error *e = &run->ctx->error;
+    if (n < 1)
+        return fcs_fail(e, FCS_FAILED, "no training data: give an image or a folder of images with --data PATH");
+    if (n > 1 || data[0].axis)
+        return fcs_fail(e, FCS_FAILED, "--data %s: this recipe learns from one image or folder: give --data PATH once",
+                        data[n - 1].path);
+    char here[4096];
+    const char *path = data[0].path;
+    if (strchr(path, '\n'))
+        return fcs_fail(e, FCS_FAILED, "%s: facies cannot keep a path with a line break: rename it", path);
+    if (path[0] == '/')
+        run->data_path = fcs_strdup(e, path);
+    else if (!getcwd(here, sizeof here))
+        return fcs_fail(e, FCS_FAILED, "the working folder has no name (%s): give --data as /FULL/PATH", strerror(errno));
+    else
+        run->data_path = fcs_format(e, "%s/%s", here, path);
+    return run->data_path ? FCS_OK : FCS_FAILED;
+}
+
+static fcs_status make_model(fcs_run *run, int channels)
+{
+    fcs_status s = fcs_model_new(run->ctx, run->recipe, run->data, channels, run->training, &run->model);
+    if (!s)
+        run->seed = run->model->seed;
+    return s;
+}
+
+/* ---- creating ---- */
+
+static fcs_status take_folder(fcs_run *run, bool *made)
+{
+    fcs_error *e = &run->ctx->error;
+    fcs_status s = fcs_folder_make(e, run->folder, made);
+    if (!s)
+        s = fcs_folder_lock(e, run->folder, &run->lock);
+    if (!s && fcs_folder_has(run->folder, "recipe.cfg"))
+        s = fcs_fail(e, FCS_FAILED, "%s: holds a run already: train it on with --resume, or give another folder with -o",
+                     run->folder);
+    return s;
+}
+
+static fcs_status write_folder(fcs_run *run)
+{
+    fcs_error *e = &run->ctx->error;
+    char *line = fcs_format(e, "%s\n", run->data_path);
+    bool made;
+    if (!line)
+        return FCS_FAILED;
+    fcs_status s = fcs_folder_write(e, run->folder, "data.txt", line);
+    free(line);
+    char *samples = s ? NULL : fcs_run_path(run, "samples");
+    s = samples ? fcs_folder_make(e, samples, &made) : FCS_FAILED;
+    free(samples);
+    /* Last, because it is what makes the folder a run. */
+    return s ? s : fcs_folder_write(e, run->folder, "recipe.cfg", fcs_recipe_text(run->recipe));
+}
+
+static void take_back(fcs_run *run, bool made)
+{
+    static const char *const names[] = {"data.txt", "samples"};
+    for (size_t i = 0; made && i < sizeof names / sizeof *names; i++) {
+        char *path = fcs_format(NULL, "%s/%s", run->folder, names[i]);
+        if (path && unlink(path) != 0)
+            rmdir(path);
+        free(path);
+    }
+    fcs_folder_undo(run->folder, made, run->lock);
+    run->lock = -1;
+}
+
+fcs_status fcs_run_create(fcs_context *ctx, fcs_recipe *recipe, const fcs_data *data, int n_data, const char *folder,
+                          fcs_run **out)
+{
+    bool made = false;
+    *out = NULL;
+    fcs_error_clear(&ctx->error);
+    const char *text = fcs_recipe_text(recipe);
+    fcs_run *run = text ? run_new(ctx, folder) : NULL;
+    if (!run)
+        return FCS_FAILED;
+    run->training = true;
+    fcs_status s = fcs_recipe_from_text(ctx, text, recipe->name, &run->recipe);
+    if (!s)
+        s = fcs_recipe_check(run->recipe, &ctx->error);
+    if (!s)
+        s = name_data(run, data, n_data);
+    if (!s && folder)
+        s = take_folder(run, &made);
+    if (!s)
+        s = open_data(run);
+    if (!s)
+        s = make_model(run, fcs_dataset_channels(run->data));
+    if (!s && folder)
+        s = write_folder(run);
+    if (!s) {
+        *out = run;
+        return FCS_OK;
+    }
+    if (folder)
+        take_back(run, made);
+    fcs_run_close(run);
+    return s;
+}
+
+/* ---- opening ---- */
+
+static fcs_status read_recipe(fcs_run *run)
+{
+    char *path = fcs_run_path(run, "recipe.cfg");
+    if (!path)
+        return FCS_FAILED;
+    fcs_status s = FCS_FAILED;
+    if (!fcs_folder_has(run->folder, "recipe.cfg")) {
+        s = fcs_fail(&run->ctx->error, FCS_FAILED, "%s: not a run folder: it has no recipe.cfg", run->folder);
+    } else {
+        char *text = fcs_file_read(&run->ctx->error, path, RECIPE_LIMIT, NULL);
+        s = text ? fcs_recipe_from_text(run->ctx, text, path, &run->recipe) : FCS_FAILED;
+        free(text);
+    }
+    free(path);
+    return s ? s : fcs_recipe_check(run->recipe, &run->ctx->error);
+}
+
+static fcs_status read_data(fcs_run *run)
+{
+    char *path = fcs_run_path(run, "data.txt");
+    run->data_path = path ? fcs_file_read(&run->ctx->error, path, RECIPE_LIMIT, NULL) : NULL;
+    free(path);
+    if (!run->data_path)
+        return FCS_FAILED;
+    run->data_path[strcspn(run->data_path, "\n")] = 0;
+    return open_data(run);
+}
+
+static fcs_status open_for_training(fcs_run *run)
+{
+    fcs_error *e = &run->ctx->error;
+    run->training = true;
+    fcs_status s = read_recipe(run);
+    if (!s)
+        s = fcs_folder_lock(e, run->folder, &run->lock);
+    if (!s)
+        s = read_data(run);
+    if (!s)
+        s = make_model(run, fcs_dataset_channels(run->data));
+    if (s)
+        return s;
+    if (!fcs_folder_has(run->folder, "checkpoint.safetensors")) {
+        fcs_note(run->ctx, "note: %s has no checkpoint yet: training starts at step 0", run->folder);
+        return FCS_OK;
+    }
+    char *path = fcs_run_path(run, "checkpoint.safetensors");
+    s = path ? fcs_checkpoint_load(run, path, true) : FCS_FAILED;
+    free(path);
+    return s;
+}
+
+/* A folder, or a checkpoint file by itself: its metadata holds the recipe. */
+static fcs_status open_for_generating(fcs_run *run)
+{
+    fcs_error *e = &run->ctx->error;
+    size_t n = strlen(run->folder);
+    bool file = n > 12 && !strcmp(run->folder + n - 12, ".safetensors");
+    char *path = file ? fcs_strdup(e, run->folder) : fcs_run_path(run, "checkpoint.safetensors");
+    fcs_recipe *inside = NULL;
+    int channels = 0;
+    fcs_status s = path ? FCS_OK : FCS_FAILED;
+    if (!s && !file)
+        s = read_recipe(run);
+    if (!s && !file && !fcs_folder_has(run->folder, "checkpoint.safetensors"))
+        s = fcs_fail(e, FCS_FAILED, "%s: has no checkpoint yet: let it train until the first one", run->folder);
+    if (!s)
+        s = fcs_checkpoint_recipe(run->ctx, path, &inside, &channels);
+    if (!s && file) {
+        run->recipe = inside;
+        inside = NULL;
+        s = fcs_recipe_check(run->recipe, e);
+    }
+    fcs_recipe_free(inside);
+    if (!s)
+        s = make_model(run, channels);
+    if (!s)
+        s = fcs_checkpoint_load(run, path, false);
+    free(path);
+    return s;
+}
+
+fcs_status fcs_run_open(fcs_context *ctx, const char *folder, int resume, fcs_run **out)
+{
+    *out = NULL;
+    fcs_error_clear(&ctx->error);
+    fcs_run *run = run_new(ctx, folder);
+    if (!run)
+        return FCS_FAILED;
+    fcs_status s = resume ? open_for_training(run) : open_for_generating(run);
+    if (s) {
+        fcs_run_close(run);
+        return s;
+    }
+    *out = run;
+    return FCS_OK;
+}

@@ -1,0 +1,556 @@
+/* tiles.c: cutting a generator's output into tiles; see tiles.h.
+ *
+ * The generator's graph for the whole image is built without memory. A tile is a window of that graph: the box of the
+ * output, walked back to the box of the latent that it needs; padding acts at the image's true edges only. Tiles that lie
+ * alike (same size, same phase within a latent cell, same distance to edges that they can feel) share one plan. */
+#include "train/tiles.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A plan for tiles that lie alike. */
+typedef struct piece {
+    int64_t key[3][4];
+    fcs_plan *plan;
+    fcs_tensor *latent, *out;
+    int64_t from[4]; /* where the latent window begins, C D H W: spatial ones relative to the tile's cell */
+    fcs_box window;
+} piece;
+
+struct fcs_tiler {
+    fcs_model *m;
+    fcs_context *ctx;
+    fcs_graph *whole;
+    fcs_node *out;
+    fcs_tensor *latent;
+    fcs_shape shape;        /* of the whole graph's output: the image, rounded up, and its margin when periodic */
+    bool volume;
+    int64_t size[3], stride[3], origin[3], margin[3], cells[3], period[3], halo[3];
+    int64_t felt;           /* pixels from an edge from which on it is not felt */
+    int64_t tile[3], slab[3], n_slabs[3], tiles;
+    int channels;
+    size_t bytes;
+    piece *pieces;
+    int n_pieces;
+    size_t pieces_capacity;
+    float *values;          /* one tile, row-major, as fcs_tensor_get gives it */
+    float *cells_in;        /* one latent window */
+};
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The generator's output for so many latent cells, in a new graph; graph and latent are the caller's. */
+static fcs_status build_whole(fcs_model *m, const int64_t cells[3], fcs_graph **g, fcs_node **out, fcs_tensor **latent,
+                              fcs_error *e)
+{
+    *g = fcs_graph_new(m->ctx);
+    if (!*g)
+        return FCS_FAILED;
+    fcs_status s = m->scheme->generator(m, *g, cells, out, latent, e);
+    if (s) {
+        fcs_graph_free(*g);
+        *g = NULL;
+    }
+    return s;
+}
+
+/* ---- windows ---- */
+
+typedef struct window_maker {
+    fcs_context *ctx;
+    fcs_tensor *whole, *part; /* the latent and its window */
+    fcs_box box;
+    bool data;                /* false: only the box is wanted */
+} window_maker;
+
+static fcs_tensor *window_source(void *user, fcs_tensor *t, const fcs_box *box)
+{
+    window_maker *w = user;
+    if (t != w->whole)
+        return t;
+    if (!w->part) {
+        fcs_shape s;
+        for (int d = 0; d < FCS_DIMS; d++)
+            s.n[d] = box->hi[d] - box->lo[d];
+        w->box = *box;
+        w->part = fcs_tensor_new(w->ctx, "latent.window", s);
+    }
+    return w->part;
+}
+
+/* ---- the margin ---- */
+
+/* Whether the middle cell of a latent of 2k+1 cells feels nothing of the rim. */
+static fcs_status margin_holds(fcs_model *m, bool volume, int64_t k, bool *holds, fcs_error *e)
+{
+    const int64_t cells[3] = {volume ? 2 * k + 1 : 1, 2 * k + 1, 2 * k + 1};
+    fcs_graph *g, *into = NULL;
+    fcs_node *out;
+    fcs_tensor *latent;
+    fcs_status s = build_whole(m, cells, &g, &out, &latent, e);
+    if (s)
+        return s;
+    fcs_box box = {{0}, {1, out->shape.n[FCS_C], out->shape.n[FCS_D], out->shape.n[FCS_H], out->shape.n[FCS_W]}};
+    for (int d = volume ? FCS_D : FCS_H; d <= FCS_W; d++) {
+        box.lo[d] = least(k * m->stride, out->shape.n[d] - 1);
+        box.hi[d] = least(box.lo[d] + m->stride, out->shape.n[d]);
+    }
+    window_maker w = {.ctx = m->ctx, .whole = latent};
+    into = fcs_graph_new(m->ctx);
+    s = into && fcs_graph_window(into, out, &box, window_source, &w) ? FCS_OK : FCS_FAILED;
+    *holds = true;
+    for (int d = volume ? FCS_D : FCS_H; !s && d <= FCS_W; d++)
+        *holds = *holds && w.part && w.box.lo[d] > 0 && w.box.hi[d] < latent->shape.n[d];
+    fcs_tensor_free(w.part);
+    fcs_graph_free(into);
+    fcs_graph_free(g);
+    fcs_tensor_free(latent);
+    return s;
+}
+
+fcs_status fcs_model_margin(fcs_model *m, bool volume, int64_t *cells, fcs_error *e)
+{
+    for (int64_t k = 2; k <= 64; k++) {
+        bool holds;
+        fcs_status s = margin_holds(m, volume, k, &holds, e);
+        if (s)
+            return s;
+        if (holds) {
+            *cells = k + 1;
+            return FCS_OK;
+        }
+    }
+    return fcs_fail(e, FCS_FAILED, "recipe %s: its generator's output depends on more than 64 latent cells around: "
+                    "it cannot be made in tiles", m->recipe->name ? m->recipe->name : "");
+}
+
+/* ---- pieces ---- */
+
+/* What makes two tiles alike, per axis: length, phase in the latent cell, distances to the edges as far as felt. */
+static void piece_key(const fcs_tiler *t, const int64_t lo[3], const int64_t hi[3], int64_t key[3][4])
+{
+    for (int a = 0; a < 3; a++) {
+        int64_t before = lo[a], behind = t->shape.n[FCS_D + a] - hi[a];
+        key[a][0] = hi[a] - lo[a];
+        key[a][1] = lo[a] % t->stride[a];
+        key[a][2] = before < t->felt ? before : t->felt;
+        key[a][3] = behind < t->felt ? behind : t->felt;
+    }
+}
+
+/* Boxes are in the whole graph's output coordinates. */
+static fcs_status piece_build(fcs_tiler *t, const int64_t lo[3], const int64_t hi[3], piece *p, fcs_error *e)
+{
+    fcs_box box = {{0, 0, lo[0], lo[1], lo[2]}, {1, t->channels, hi[0], hi[1], hi[2]}};
+    window_maker w = {.ctx = t->ctx, .whole = t->latent};
+    memset(p, 0, sizeof *p);
+    fcs_graph *g = fcs_graph_new(t->ctx);
+    fcs_node *n = g ? fcs_graph_window(g, t->out, &box, window_source, &w) : NULL;
+    p->latent = w.part;
+    p->window = w.box;
+    p->out = n ? fcs_tensor_new(t->ctx, "tile", n->shape) : NULL;
+    fcs_status s = FCS_FAILED;
+    if (n && !p->latent)
+        s = fcs_fail(e, FCS_FAILED, "the generator does not read its latent: there is nothing to generate from");
+    else if (p->out && !fcs_assign(g, p->out, n))
+        s = fcs_plan_build(g, NULL, &p->plan);
+    fcs_graph_free(g);
+    piece_key(t, lo, hi, p->key);
+    for (int a = 0; !s && a < 3; a++)
+        p->from[1 + a] = p->window.lo[FCS_D + a] - lo[a] / t->stride[a];
+    return s;
+}
+
+static void piece_free(piece *p)
+{
+    fcs_plan_free(p->plan);
+    fcs_tensor_free(p->latent);
+    fcs_tensor_free(p->out);
+    memset(p, 0, sizeof *p);
+}
+
+static size_t piece_tensor_bytes(const piece *p)
+{
+    return ((size_t)fcs_shape_floats(p->latent->shape) + (size_t)fcs_shape_floats(p->out->shape)
+            + (size_t)fcs_shape_count(p->latent->shape) + (size_t)fcs_shape_count(p->out->shape)) * sizeof(float);
+}
+
+static piece *piece_find(fcs_tiler *t, const int64_t lo[3], const int64_t hi[3])
+{
+    int64_t key[3][4];
+    piece_key(t, lo, hi, key);
+    for (int i = 0; i < t->n_pieces; i++)
+        if (!memcmp(t->pieces[i].key, key, sizeof key))
+            return &t->pieces[i];
+    return NULL;
+}
+
+/* ---- cutting ---- */
+
+/* Tiles of side `side`, where the image is larger, and the slabs that go with them. */
+static void cut(fcs_tiler *t, int64_t side)
+{
+    for (int a = 0; a < 3; a++) {
+        bool flat = a == 0 && !t->volume;
+        int64_t reach = t->size[a] + 2 * t->halo[a];
+        t->tile[a] = flat ? 1 : least(side, reach);
+        int64_t core = t->tile[a] - 2 * t->halo[a];
+        if (t->tile[a] < reach && core > t->stride[a])
+            core -= core % t->stride[a]; /* few phases: few plans */
+        t->slab[a] = core < t->size[a] ? core : t->size[a];
+    }
+    t->slab[2] = t->size[2];
+    if (t->volume)
+        t->slab[1] = t->size[1];
+    for (int a = 0; a < 3; a++)
+        t->n_slabs[a] = divide_up(t->size[a], t->slab[a]);
+}
+
+int64_t fcs_tiler_slabs(const fcs_tiler *t)
+{
+    return t->n_slabs[0] * t->n_slabs[1];
+}
+
+void fcs_tiler_slab(const fcs_tiler *t, int64_t i, fcs_slab *slab)
+{
+    const int64_t at[3] = {i / t->n_slabs[1], i % t->n_slabs[1], 0};
+    for (int a = 0; a < 3; a++) {
+        slab->core_lo[a] = at[a] * t->slab[a];
+        slab->core_hi[a] = least(slab->core_lo[a] + t->slab[a], t->size[a]);
+        slab->lo[a] = slab->core_lo[a] - t->halo[a];
+        slab->hi[a] = slab->core_hi[a] + t->halo[a];
+        if (t->period[a])
+            continue;
+        slab->lo[a] = slab->lo[a] < 0 ? 0 : slab->lo[a];
+        slab->hi[a] = least(slab->hi[a], t->size[a]);
+    }
+}
+
+int64_t fcs_tiler_slab_floats(const fcs_tiler *t)
+{
+    int64_t n = t->channels;
+    for (int a = 0; a < 3; a++)
+        n *= t->slab[a] + 2 * t->halo[a];
+    return n;
+}
+
+/* Calls body for each tile of a slab, lo and hi in image coordinates. */
+typedef fcs_status tile_body(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3], const int64_t hi[3], void *user);
+static fcs_status each_tile(fcs_tiler *t, int64_t i, tile_body *body, void *user)
+{
+    fcs_slab slab;
+    fcs_tiler_slab(t, i, &slab);
+    int64_t lo[3], hi[3];
+    for (lo[0] = slab.lo[0]; lo[0] < slab.hi[0]; lo[0] = hi[0])
+        for (hi[0] = least(lo[0] + t->tile[0], slab.hi[0]), lo[1] = slab.lo[1]; lo[1] < slab.hi[1]; lo[1] = hi[1])
+            for (hi[1] = least(lo[1] + t->tile[1], slab.hi[1]), lo[2] = slab.lo[2]; lo[2] < slab.hi[2]; lo[2] = hi[2]) {
+                hi[2] = least(lo[2] + t->tile[2], slab.hi[2]);
+                fcs_status s = body(t, &slab, lo, hi, user);
+                if (s)
+                    return s;
+            }
+    return FCS_OK;
+}
+
+static void to_whole(const fcs_tiler *t, const int64_t at[3], int64_t whole[3])
+{
+    for (int a = 0; a < 3; a++)
+        whole[a] = at[a] + t->origin[a];
+}
+
+/* ---- choosing the tile ---- */
+
+/* The slab, and its rows on their way out. */
+static size_t slab_bytes(const fcs_tiler *t)
+{
+    return 2 * (size_t)fcs_tiler_slab_floats(t) * sizeof(float);
+}
+
+/* Bytes that tiles of this side take at least: the plan of one in the middle, which feels the fewest edges and so reads most. */
+static fcs_status side_bytes(fcs_tiler *t, int64_t side, size_t *bytes, fcs_error *e)
+{
+    cut(t, side);
+    int64_t lo[3], hi[3];
+    for (int a = 0; a < 3; a++) {
+        int64_t n = t->shape.n[FCS_D + a];
+        lo[a] = (n - t->tile[a]) / 2 / t->stride[a] * t->stride[a];
+        lo[a] = lo[a] < 0 ? 0 : lo[a];
+        hi[a] = least(lo[a] + t->tile[a], n);
+    }
+    piece p;
+    fcs_status s = piece_build(t, lo, hi, &p, e);
+    if (!s)
+        *bytes = p.plan->arena_bytes + piece_tensor_bytes(&p) + slab_bytes(t);
+    piece_free(&p);
+    return s;
+}
+
+/* ---- opening ---- */
+
+/* The latent's size in cells so that the output covers `need` pixels per axis. */
+static fcs_status cover(fcs_tiler *t, const int64_t need[3], fcs_error *e)
+{
+    for (int a = 0; a < 3; a++)
+        t->cells[a] = divide_up(need[a], t->stride[a]);
+    for (int attempt = 0; attempt < 8; attempt++) {
+        fcs_status s = build_whole(t->m, t->cells, &t->whole, &t->out, &t->latent, e);
+        if (s)
+            return s;
+        bool enough = true;
+        t->shape = t->out->shape;
+        t->channels = (int)t->shape.n[FCS_C];
+        for (int a = 0; a < 3; a++) {
+            int64_t lack = need[a] - t->shape.n[FCS_D + a];
+            if (lack > 0) {
+                enough = false;
+                t->cells[a] += divide_up(lack, t->stride[a]);
+            }
+        }
+        if (enough)
+            return FCS_OK;
+        fcs_graph_free(t->whole);
+        fcs_tensor_free(t->latent);
+        t->whole = NULL;
+        t->latent = NULL;
+    }
+    return fcs_fail(e, FCS_FAILED, "size %lldx%lldx%lld: this generator cannot make it",
+                    (long long)need[2], (long long)need[1], (long long)need[0]);
+}
+
+static fcs_status check_period(fcs_tiler *t, fcs_error *e)
+{
+    static const char *const names[3] = {"depth", "height", "width"};
+    for (int a = 0; a < 3; a++) {
+        int64_t n = t->size[a], s = t->stride[a];
+        if (n % s == 0)
+            continue;
+        if (n < s)
+            return fcs_fail(e, FCS_FAILED, "%s %lld: a periodic image of this net needs a multiple of %lld: %lld",
+                            names[a], (long long)n, (long long)s, (long long)s);
+        return fcs_fail(e, FCS_FAILED, "%s %lld: a periodic image of this net needs a multiple of %lld: %lld or %lld",
+                        names[a], (long long)n, (long long)s, (long long)(n / s * s), (long long)(n / s * s + s));
+    }
+    return FCS_OK;
+}
+
+static fcs_status lay_out(fcs_tiler *t, const fcs_tiler_options *o, fcs_error *e)
+{
+    int64_t need[3], margin;
+    fcs_status s = fcs_model_margin(t->m, t->volume, &margin, e);
+    if (s)
+        return s;
+    t->felt = margin * t->m->stride;
+    for (int a = 0; a < 3; a++) {
+        bool flat = a == 0 && !t->volume;
+        t->size[a] = o->size[a];
+        t->stride[a] = flat ? 1 : t->m->stride;
+        t->halo[a] = flat ? 0 : o->halo;
+        t->margin[a] = o->periodic && !flat ? margin + divide_up(o->halo, t->m->stride) : 0;
+        t->period[a] = o->periodic && !flat ? o->size[a] / t->m->stride : 0;
+        t->origin[a] = t->margin[a] * t->stride[a];
+        need[a] = t->size[a] + 2 * t->origin[a];
+    }
+    s = o->periodic ? check_period(t, e) : FCS_OK;
+    return s ? s : cover(t, need, e);
+}
+
+static fcs_status add_piece(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3], const int64_t hi[3], void *user)
+{
+    (void)slab;
+    fcs_error *e = user;
+    int64_t a[3], b[3];
+    t->tiles++;
+    to_whole(t, lo, a);
+    to_whole(t, hi, b);
+    if (piece_find(t, a, b))
+        return FCS_OK;
+    if (!fcs_grow(e, &t->pieces, &t->pieces_capacity, (size_t)t->n_pieces + 1, sizeof *t->pieces))
+        return FCS_FAILED;
+    return piece_build(t, a, b, &t->pieces[t->n_pieces++], e);
+}
+
+static void drop_pieces(fcs_tiler *t)
+{
+    for (int i = 0; i < t->n_pieces; i++)
+        piece_free(&t->pieces[i]);
+    t->n_pieces = 0;
+    t->tiles = 0;
+}
+
+/* Builds the plans of all tiles and counts the bytes that they will take together. */
+static fcs_status plan_tiles(fcs_tiler *t, fcs_error *e)
+{
+    size_t arena = 0;
+    for (int64_t i = 0; i < fcs_tiler_slabs(t); i++)
+        if (each_tile(t, i, add_piece, e))
+            return FCS_FAILED;
+    t->bytes = slab_bytes(t);
+    for (int i = 0; i < t->n_pieces; i++) {
+        const piece *p = &t->pieces[i];
+        arena = p->plan->arena_bytes > arena ? p->plan->arena_bytes : arena;
+        t->bytes += piece_tensor_bytes(p);
+    }
+    t->bytes += arena;
+    return FCS_OK;
+}
+
+/* The largest tiles that stay within the memory. */
+static fcs_status choose_side(fcs_tiler *t, size_t memory, fcs_error *e)
+{
+    static const int64_t sides[] = {2048, 1536, 1024, 768, 512, 384, 256, 192, 128, 96, 64, 48, 32, 16};
+    int64_t longest = 0, smallest = 2 * t->halo[2] + 1;
+    for (int a = 0; a < 3; a++)
+        longest = longest < t->size[a] ? t->size[a] : longest;
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        if (i + 1 < sizeof sides / sizeof *sides && sides[i + 1] >= longest + 2 * t->halo[2])
+            continue;
+        if (sides[i] < smallest)
+            break;
+        fcs_status s = side_bytes(t, sides[i], &t->bytes, e);
+        if (!s && t->bytes <= memory)
+            s = plan_tiles(t, e);
+        if (s || t->bytes <= memory)
+            return s;
+        drop_pieces(t);
+    }
+    return fcs_fail(e, FCS_FAILED, "memory: the smallest tiles need %.0f MiB, %.0f MiB are allowed: allow more",
+                    (double)t->bytes / 1048576 + 1, (double)memory / 1048576);
+}
+
+/* Gives the plans one arena, and allocates the buffers between tensors and slabs. */
+static fcs_status prepare(fcs_tiler *t, fcs_error *e)
+{
+    size_t latent = 0, out = 0;
+    fcs_plan **plans = fcs_alloc_array(e, (size_t)t->n_pieces, sizeof *plans);
+    if (!plans)
+        return FCS_FAILED;
+    for (int i = 0; i < t->n_pieces; i++) {
+        const piece *p = &t->pieces[i];
+        plans[i] = p->plan;
+        size_t a = (size_t)fcs_shape_count(p->latent->shape), b = (size_t)fcs_shape_count(p->out->shape);
+        latent = a > latent ? a : latent;
+        out = b > out ? b : out;
+    }
+    fcs_status s = fcs_plan_share(plans, t->n_pieces, e);
+    free(plans);
+    t->cells_in = s ? NULL : fcs_alloc_array(e, latent, sizeof *t->cells_in);
+    t->values = s ? NULL : fcs_alloc_array(e, out, sizeof *t->values);
+    return t->cells_in && t->values ? FCS_OK : FCS_FAILED;
+}
+
+fcs_status fcs_tiler_new(fcs_model *m, const fcs_tiler_options *o, fcs_error *e, fcs_tiler **out)
+{
+    *out = NULL;
+    fcs_tiler *t = fcs_alloc(e, sizeof *t);
+    if (!t)
+        return FCS_FAILED;
+    t->m = m;
+    t->ctx = m->ctx;
+    t->volume = fcs_recipe_number(m->recipe, "data.depth") > 1;
+    fcs_status s = FCS_OK;
+    if (!t->volume && o->size[0] > 1)
+        s = fcs_fail(e, FCS_FAILED, "depth %lld: this recipe makes 2D images", (long long)o->size[0]);
+    if (!s)
+        s = lay_out(t, o, e);
+    if (!s)
+        s = choose_side(t, o->memory, e);
+    if (!s)
+        s = prepare(t, e);
+    if (s) {
+        fcs_tiler_free(t);
+        return s;
+    }
+    *out = t;
+    return FCS_OK;
+}
+
+void fcs_tiler_free(fcs_tiler *t)
+{
+    if (!t)
+        return;
+    drop_pieces(t);
+    fcs_graph_free(t->whole);
+    fcs_tensor_free(t->latent);
+    free(t->pieces);
+    free(t->values);
+    free(t->cells_in);
+    free(t);
+}
+
+int fcs_tiler_channels(const fcs_tiler *t) { return t->channels; }
+int64_t fcs_tiler_tiles(const fcs_tiler *t) { return t->tiles; }
+size_t fcs_tiler_bytes(const fcs_tiler *t) { return t->bytes; }
+int fcs_tiler_plans(const fcs_tiler *t) { return t->n_pieces; }
+
+/* ---- running ---- */
+
+typedef struct running {
+    uint64_t seed;
+    int64_t realization;
+    float *out;
+    fcs_tile_done *done;
+    void *user;
+    fcs_error *e;
+} running;
+
+/* Fills the piece's latent for a tile at `lo`, in latent cells counted from the image's first one. */
+static fcs_status fill_latent(fcs_tiler *t, const piece *p, const int64_t lo[3], const running *r)
+{
+    fcs_box box = {{0, p->window.lo[FCS_C]}, {1, p->window.hi[FCS_C]}};
+    for (int a = 0; a < 3; a++) {
+        int64_t at = lo[a] / t->stride[a] + p->from[1 + a] - t->margin[a];
+        if (t->period[a])
+            at = (at % t->period[a] + t->period[a]) % t->period[a];
+        box.lo[FCS_D + a] = at;
+        box.hi[FCS_D + a] = at + p->latent->shape.n[FCS_D + a];
+    }
+    fcs_model_latent(t->m, r->seed, r->realization, &box, t->period, t->cells_in);
+    return fcs_tensor_set(p->latent, t->cells_in);
+}
+
+/* Copies a tile's values to their place in the slab. */
+static void place(const fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3], const int64_t hi[3], float *out)
+{
+    const int64_t d = slab->hi[0] - slab->lo[0], h = slab->hi[1] - slab->lo[1], w = slab->hi[2] - slab->lo[2];
+    const float *from = t->values;
+    const int64_t n = hi[2] - lo[2];
+    for (int64_t c = 0; c < t->channels; c++)
+        for (int64_t z = lo[0] - slab->lo[0]; z < hi[0] - slab->lo[0]; z++)
+            for (int64_t y = lo[1] - slab->lo[1]; y < hi[1] - slab->lo[1]; y++, from += n)
+                memcpy(out + ((c * d + z) * h + y) * w + lo[2] - slab->lo[2], from, (size_t)n * sizeof *from);
+}
+
+static fcs_status run_tile(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3], const int64_t hi[3], void *user)
+{
+    const running *r = user;
+    int64_t a[3], b[3];
+    to_whole(t, lo, a);
+    to_whole(t, hi, b);
+    const piece *p = piece_find(t, a, b);
+    fcs_status s = fill_latent(t, p, a, r);
+    if (!s)
+        s = fcs_plan_run(p->plan, r->seed, (uint64_t)r->realization);
+    if (!s)
+        s = fcs_tensor_get(p->out, t->values);
+    if (s)
+        return s;
+    place(t, slab, lo, hi, r->out);
+    if (r->done && !r->done(r->user))
+        return FCS_INTERRUPTED;
+    return FCS_OK;
+}
+
+fcs_status fcs_tiler_run(fcs_tiler *t, int64_t i, uint64_t seed, int64_t realization, float *out, fcs_tile_done *done,
+                         void *user, fcs_error *e)
+{
+    running r = {seed, realization, out, done, user, e};
+    return each_tile(t, i, run_tile, &r);
+}

@@ -1,0 +1,187 @@
+#!/bin/sh
+# test_cli.sh: exit statuses, and for everything that can be wrong one clear line that says what. Works as root too: where
+# permissions stop nothing, a file stands as a parent folder, /dev/full is the full disk, ulimit -f the limit.
+set -u
+facies=${top_builddir:-.}/facies
+work=$(mktemp -d "${TMPDIR:-/tmp}/facies-cli.XXXXXX") || exit 99
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 99
+case $facies in /*) ;; *) facies=$OLDPWD/$facies ;; esac
+failures=0
+checks=0
+fail() { echo "FAILED: $*" >&2; failures=$((failures + 1)); }
+
+# expect STATUS WORD ARGUMENT...: the status, and WORD in the one line on standard error ("" when silent).
+expect() {
+    want=$1 word=$2
+    shift 2
+    checks=$((checks + 1))
+    "$facies" "$@" > out 2> err
+    got=$?
+    [ "$got" -eq "$want" ] || fail "status $got, not $want: facies $* ($(head -n 1 err))"
+    if [ "$want" -ne 0 ]; then
+        [ "$(grep -c '^facies: ' err)" -eq 1 ] || fail "not one line: facies $*: $(cat err)"
+        [ "$(tail -n 1 err | grep -c '^facies: ')" -eq 1 ] || fail "something after the message: facies $*"
+    fi
+    [ -z "$word" ] || grep -q -e "$word" err || fail "no \"$word\": facies $*: $(cat err)"
+}
+# says WORD ARGUMENT...: status 0 and WORD on standard output.
+says() {
+    word=$1
+    shift
+    expect 0 '' "$@"
+    [ -z "$word" ] || grep -q -e "$word" out || fail "no \"$word\" on standard output: facies $*"
+}
+none() { [ ! -e "$1" ] || fail "$1 is there after: $2"; }
+
+# ---- the command line
+says '^facies [0-9]' --version
+says 'Usage' --help
+says 'Usage: facies train' help train
+says 'Usage: facies generate' generate --help
+checks=$((checks + 1))
+"$facies" > out 2> err && fail "no arguments: status 0"
+[ ! -s out ] || fail "no arguments: help on standard output"
+for command in train generate evaluate inspect show list check bench devices synth help; do
+    says "^.TH FACIES" help --man $command
+    says '^.SH OPTIONS' help --man $command
+done
+expect 2 'did you mean train' trian
+expect 2 'did you mean --steps' train dsgan --step 4 --data x
+expect 2 'needs a value' train dsgan --data
+expect 2 'takes no value' train dsgan --data x --plan=3
+expect 2 'integer' train dsgan --data x --steps 0
+expect 2 'integer' train dsgan --data x --steps 3.5
+expect 2 'integer' train dsgan --data x --steps 99999999999999999999
+expect 2 'number' train dsgan --data x --minutes nan
+expect 2 'number' train dsgan --data x --minutes -1
+expect 2 'unknown option -z' train dsgan -z
+expect 2 'word too many' train dsgan sgan --data x
+expect 2 'RECIPE' train
+expect 2 'too few' generate
+expect 2 '-o FILE' generate run
+expect 2 'WIDTHxHEIGHT' generate run -o a.png --size 10
+expect 2 'WIDTHxHEIGHT' generate run -o a.png --size 10x0
+expect 2 'WIDTHxHEIGHT' generate run -o a.png --size 10x10x10x10
+expect 2 'number from 0 to 1' generate run -o a.png --threshold 2
+expect 2 'did you mean ops' list op
+expect 2 'bench' bench nothing
+expect 2 'resume' train --resume -o run --set train.batch=1
+
+# ---- reading and writing
+says '' synth channels --size 96x96 -o ti.png
+expect 1 'nothing' synth nothing -o a.png
+expect 1 '.' synth channels -o a.xyz
+expect 1 'ti.png/a.png' synth channels --size 32x32 -o ti.png/a.png
+says 'conv_dw' list ops
+says '"name": "conv"' list ops --json -
+says '^name,' list ops --csv -
+says '' list ops --json ops.json --csv ops.csv
+[ -s ops.json ] && [ -s ops.csv ] || fail "no tables written"
+expect 1 'ti.png/t.json' list ops --json ti.png/t.json
+says 'dsgan-tiny' list recipes
+says 'cpu' devices
+says 'generator' show dsgan-tiny
+"$facies" show dsgan-tiny --recipe > mine.cfg || fail "show --recipe"
+says 'generator' show ./mine.cfg
+says '96' inspect ti.png
+if [ -w /dev/full ]; then
+    checks=$((checks + 3))
+    "$facies" list ops > /dev/full 2> err && fail "a full standard output: status 0"
+    grep -q 'standard output' err || fail "a full standard output: $(cat err)"
+    "$facies" --help > /dev/full 2> err && fail "help to a full standard output: status 0"
+    "$facies" list ops --json /dev/full > out 2> err && fail "--json /dev/full: status 0"
+    [ -c /dev/full ] || fail "/dev/full is no device any more"
+fi
+
+# ---- recipes and data
+train() { train_status=$1 train_word=$2; shift 2; expect "$train_status" "$train_word" train "$@" --steps 1; none new "train $*"; }
+train 1 'dsgan' dsgann --data ti.png -o new
+train 1 'no.cfg' ./no.cfg --data ti.png -o new
+train 1 '--data' dsgan-tiny -o new
+train 1 'nothing.png' dsgan-tiny --data nothing.png -o new
+train 1 'batch' dsgan-tiny --data ti.png -o new --set train.bach=4
+train 1 'batch' dsgan-tiny --data ti.png -o new --set train.batch=0
+train 1 'stride' dsgan-tiny --data ti.png -o new --set generator.layers.up1.stride=0
+train 1 'filters' dsgan-tiny --data ti.png -o new --set generator.layers.up1.filters=1000000000
+train 1 'rate' dsgan-tiny --data ti.png -o new --set generator.optimizer.rate=-1
+train 1 'rate' dsgan-tiny --data ti.png -o new --set generator.optimizer.rate=nan
+echo 'generator = { layers = ( ' > cut.cfg
+train 1 'cut.cfg' ./cut.cfg --data ti.png -o new
+mkdir empty
+train 1 'empty' dsgan-tiny --data empty -o new
+says '' synth channels --size 32x32 -o small.png
+train 1 'small.png' dsgan-tiny --data small.png -o new
+head -c 300 ti.png > half.png
+train 1 'half.png' dsgan-tiny --data half.png -o new
+echo 'no picture' > text.png
+train 1 'text.png' dsgan-tiny --data text.png -o new
+train 1 'once' dsgan-tiny --data x=ti.png --data y=ti.png -o new
+expect 1 'is a file' train dsgan-tiny --data ti.png -o ti.png --steps 1
+expect 1 'cannot be made' train dsgan-tiny --data ti.png -o ti.png/run --steps 1
+expect 1 'cannot be made' train dsgan-tiny --data ti.png -o no/such/run --steps 1
+
+# ---- runs
+small="--set data.size=32 --set train.batch=1 --set train.calibration=1 --set train.samples=1 --quiet"
+says '"plan"' train dsgan-tiny --data ti.png -o new --plan --json -
+none new 'train --plan'
+says '' train dsgan-tiny --data ti.png -o run --steps 2 $small
+for file in recipe.cfg log.csv checkpoint.safetensors report.html samples/step-000002.png; do
+    [ -s run/$file ] || fail "run/$file is missing"
+done
+cp run/checkpoint.safetensors kept
+expect 1 'holds a run' train dsgan-tiny --data ti.png -o run --steps 2 $small
+expect 1 'not a run folder' generate empty -o a.png
+expect 1 'nowhere' generate nowhere -o a.png
+says '' generate run --size 70x50 -o a.png
+"$facies" inspect a.png --csv - > out 2> err
+grep -q '70,50' out || fail "a.png is not 70x50: $(cat out)"
+says '' generate run/checkpoint.safetensors --size 70x50 -o b.png
+cmp a.png b.png || fail "a checkpoint file and its run folder differ"
+says '' generate run --size 40x40 --count 2 --first 7 -o many.png
+[ -s many-0007.png ] && [ -s many-0008.png ] || fail "no numbered files"
+cmp -s many-0007.png many-0008.png && fail "two realizations are the same"
+expect 1 'multiple of' generate run --size 50x64 --periodic -o c.png
+expect 1 'memory' generate run --size 4000x4000 --memory 1 -o c.png
+expect 1 '2D' generate run --size 16x16x16 -o c.tif
+expect 1 'a.png/c.png' generate run --size 16x16 -o a.png/c.png
+expect 1 'c.xyz' generate run --size 16x16 -o c.xyz
+none c.png 'a failed generate'
+if [ -w /dev/full ]; then
+    ln -s /dev/full full.png
+    expect 1 'full.png' generate run --size 300x300 -o full.png
+fi
+# A network of another width: the checkpoint stays, the first tensor that differs is named.
+cp -r run other
+sed 's/filters = 48/filters = 40/' run/recipe.cfg > other/recipe.cfg
+cmp -s run/recipe.cfg other/recipe.cfg && fail "the recipe was not changed"
+expect 1 'another network: tensor "' train --resume -o other --steps 3 --quiet
+expect 1 'another network: tensor "' generate other --size 16x16 -o c.png
+cmp kept other/checkpoint.safetensors || fail "the refused checkpoint changed"
+head -c 1000 kept > other/checkpoint.safetensors
+expect 1 'safetensors' train --resume -o other --steps 3 --quiet
+rm -rf other
+# No space: the process may not write files longer than half the checkpoint. What was there stays.
+blocks=$(($(wc -c < kept) / 1024))
+checks=$((checks + 1))
+(ulimit -f "$blocks" && exec "$facies" train --resume -o run --steps 3 --quiet) > out 2> err
+status=$?
+[ "$status" -eq 1 ] || fail "status $status over the file size limit: $(cat err)"
+[ "$(grep -c '^facies: ' err)" -eq 1 ] || fail "over the file size limit: $(cat err)"
+cmp kept run/checkpoint.safetensors || fail "the checkpoint changed over the file size limit"
+ls run/*.tmp > out 2> /dev/null && fail "temporary files are left: $(cat out)"
+# Two into one folder.
+"$facies" train --resume -o run --steps 100000 --quiet 2> first &
+child=$!
+tries=0
+until [ "$(wc -l < run/log.csv)" -ge 3 ] || [ "$tries" -ge 400 ]; do
+    sleep 0.05
+    tries=$((tries + 1))
+done
+expect 1 "process $child" train --resume -o run --steps 100000 --quiet
+kill -TERM "$child" 2> /dev/null || fail "the first run is gone: $(cat first)"
+wait "$child"
+says '' evaluate ti.png a.png --metrics tv_isotropic --crops 4 --crop 32
+expect 1 'nothing.png' evaluate nothing.png a.png
+echo "$checks checks, $failures failed"
+[ "$failures" -eq 0 ]

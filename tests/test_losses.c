@@ -1,0 +1,164 @@
+/* test_losses.c: every loss of the registry against its closed form on given logits and images. */
+#include "facies.h"
+#include "losses/losses.h"
+#include "recipe/recipe.h"
+#include "test.h"
+#include <string.h>
+
+static fcs_context *ctx;
+static const double real_logits[4] = {2, -1, 0.5, 30}, fake_logits[4] = {-3, 0.25, 1.5, -40};
+enum { LABEL_PERCENT = 90 };
+
+static double sigmoid_log(double x) /* log(1 / (1 + exp(-x))) */
+{
+    return x > 0 ? -log1p(exp(-x)) : x - log1p(exp(x));
+}
+
+/* Means over the four logits of the published formulas, in D = sigmoid(l) where that is how they
+ * are written. */
+static double want(const char *name, bool generator)
+{
+    double a = LABEL_PERCENT / 100.0, sum = 0;
+    for (int i = 0; i < 4; i++) {
+        double r = real_logits[i], f = fake_logits[i];
+        double entropy = -a * sigmoid_log(r) - (1 - a) * sigmoid_log(-r) - sigmoid_log(-f);
+        if (strcmp(name, "standard") == 0)
+            sum += generator ? sigmoid_log(-f) : entropy;
+        else if (strcmp(name, "nonsaturating") == 0)
+            sum += generator ? -sigmoid_log(f) : entropy;
+        else if (strcmp(name, "hinge") == 0)
+            sum += generator ? -f : fmax(0, 1 - r) + fmax(0, 1 + f);
+        else if (strcmp(name, "least_squares") == 0)
+            sum += generator ? (f - 1) * (f - 1) / 2 : ((r - a) * (r - a) + f * f) / 2;
+        else if (strcmp(name, "wasserstein") == 0)
+            sum += generator ? -f : f - r;
+        else
+            return NAN;
+    }
+    return sum / 4;
+}
+
+/* Value of a scalar node. */
+static double value(fcs_node *n)
+{
+    float v = NAN;
+    fcs_plan *p = NULL;
+    fcs_tensor *out = n ? fcs_tensor_new(ctx, "out", n->shape) : NULL;
+    if (n)
+        n->graph->n_assignments = 0;
+    if (!out || fcs_shape_count(n->shape) != 1 || fcs_assign(n->graph, out, n) != FCS_OK ||
+        fcs_plan_new(n->graph, &p) != FCS_OK || fcs_plan_run(p, 3, 4) != FCS_OK ||
+        fcs_tensor_get(out, &v) != FCS_OK)
+        fprintf(stderr, "%s\n", fcs_message(ctx));
+    fcs_plan_free(p);
+    fcs_tensor_free(out);
+    return (double)v;
+}
+
+static fcs_tensor *tensor_of(const char *name, fcs_shape shape, const double *values)
+{
+    float v[64];
+    fcs_tensor *t = fcs_tensor_new(ctx, name, shape);
+    for (int i = 0; i < (int)fcs_shape_count(shape); i++)
+        v[i] = (float)values[i];
+    fcs_tensor_set(t, v);
+    return t;
+}
+
+static void test_gan(const fcs_loss *l)
+{
+    fcs_graph *g = fcs_graph_new(ctx);
+    fcs_tensor *r = tensor_of("r", fcs_shape_of(2, 1, 1, 1, 2), real_logits);
+    fcs_tensor *f = tensor_of("f", fcs_shape_of(2, 1, 1, 1, 2), fake_logits);
+    fcs_loss_terms t = {.real_logits = fcs_read(g, r),
+                        .fake_logits = fcs_read(g, f),
+                        .real_label = LABEL_PERCENT / 100.0};
+    CHECK_NEAR(value(l->discriminator(&t)), want(l->name, false), 2e-5);
+    CHECK_NEAR(value(l->generator(&t)), want(l->name, true), 2e-5);
+    fcs_graph_free(g);
+    fcs_tensor_free(r);
+    fcs_tensor_free(f);
+}
+
+/* ---- terms: a linear discriminator, sum of w x over 1 x 2 pixels, whose slope is |w| everywhere
+ * ---- */
+static fcs_tensor *weight, *bias;
+static const double w[2] = {3, -4}, image[4] = {0.5, -1, 2, 0.25}, other[4] = {1, 1, -2, 0},
+                    two[2] = {3, 7};
+
+static fcs_tensor *source(void *user, const char *name, fcs_shape shape, fcs_role role, double mean,
+                          double std)
+{
+    (void)user, (void)role, (void)mean, (void)std;
+    fcs_tensor **t = strstr(name, "bias") ? &bias : &weight;
+    if (!*t)
+        *t = tensor_of(name, shape, strstr(name, "bias") ? two : w);
+    return *t;
+}
+
+static double term(const fcs_loss *l)
+{
+    static const char text[] =
+        "data = { size = 2; channels = 1; }; generator = { layers = ( { type = \"relu\"; } ); };"
+        "discriminator = { layers = ( { type = \"dense\"; filters = 1; } ); };";
+    const double mean[1] = {0.125};
+    fcs_recipe *r = NULL;
+    fcs_net net = {0};
+    fcs_graph *g = fcs_graph_new(ctx);
+    CHECK(fcs_recipe_from_text(ctx, text, NULL, &r) == FCS_OK &&
+          fcs_net_read(r, "discriminator", &net, &ctx->error) == FCS_OK);
+    fcs_builder b = {
+        .graph = g, .error = &ctx->error, .net = &net, .axes = 2, .channels = 1, .tensor = source};
+    fcs_tensor *x = tensor_of("real", fcs_shape_of(2, 1, 1, 1, 2), image);
+    fcs_tensor *y = tensor_of("fake", fcs_shape_of(2, 1, 1, 1, 2), other);
+    fcs_tensor *m = tensor_of("mean", fcs_shape_of(1, 1, 1, 1, 1), mean);
+    fcs_loss_terms t = {
+        .real = fcs_read(g, x), .fake = fcs_read(g, y), .data_mean = fcs_read(g, m), .net = &b};
+    t.real_logits = fcs_net_build(&b, t.real, "real");
+    t.fake_logits = fcs_net_build(&b, t.fake, "fake");
+    double v = value(l->discriminator ? l->discriminator(&t) : l->generator(&t));
+    if (l->discriminator && l->of_images) { /* a penalty's slope in the weights: finite differences
+                                               of the closed form */
+        fcs_node *penalty = l->discriminator(&t), *slope = NULL;
+        CHECK(fcs_grad(g, 1, &penalty, NULL, 1, &b.parameters[0].node, &slope) == FCS_OK);
+        double change = value(
+            fcs_sum(fcs_mul(slope, b.parameters[0].node), "ncdhw")); /* d/dt at w (1 + t) */
+        CHECK_NEAR(change, strcmp(l->name, "r1") == 0 ? 25 : 2 * (5 - 1) * 5, 1e-4);
+    }
+    fcs_builder_free(&b);
+    fcs_graph_free(g);
+    fcs_tensor_free(x);
+    fcs_tensor_free(y);
+    fcs_tensor_free(m);
+    fcs_tensor_free(weight);
+    fcs_tensor_free(bias);
+    weight = bias = NULL;
+    fcs_net_free(&net);
+    fcs_recipe_free(r);
+    return v;
+}
+
+int main(void)
+{
+    static const struct { const char *name; double value; } terms[] = {
+        {"weight_decay", 25},            /* 9 + 16; the bias is no kernel */
+        {"r1", 12.5},                    /* |w|^2 / 2 */
+        {"gradient_penalty", 16},        /* (5 - 1)^2 */
+        {"share", 0.125},                /* mean of the fakes 0, of the data 0.125 */
+    };
+    if (fcs_open(&ctx, NULL) != FCS_OK)
+        return 1;
+    for (int i = 0; i < fcs_n_losses; i++) { /* a loss without a closed form here fails */
+        bool tested = fcs_losses[i]->gan;
+        if (fcs_losses[i]->gan)
+            test_gan(fcs_losses[i]);
+        for (size_t k = 0; k < sizeof terms / sizeof terms[0]; k++)
+            if (strcmp(terms[k].name, fcs_losses[i]->name) == 0) {
+                CHECK_NEAR(term(fcs_losses[i]), terms[k].value, 1e-5 * (1 + terms[k].value));
+                tested = true;
+            }
+        CHECK(tested);
+    }
+    fcs_close(ctx);
+    return test_end();
+}

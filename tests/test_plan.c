@@ -1,0 +1,237 @@
+/* test_plan.c: the planner. Values against hand-made ones, and random graphs planned in two ways: fused with places shared,
+ * and every node its own step and place. */
+#include "graph/graph.h"
+#include "cpu/cpu.h"
+#include "test.h"
+#include <string.h>
+
+static fcs_context *ctx;
+
+static fcs_tensor *tensor(const char *name, fcs_shape s, double scale)
+{
+    fcs_tensor *t = fcs_tensor_new(ctx, name, s);
+    int64_t n = fcs_shape_count(s);
+    float *values = malloc((size_t)n * sizeof *values);
+    for (int64_t i = 0; i < n; i++)
+        values[i] = (float)(scale * ((double)((i * 7919 + 13) % 101) / 50 - 1));
+    fcs_tensor_set(t, values);
+    free(values);
+    return t;
+}
+
+static void get(const fcs_tensor *t, float *out)
+{
+    fcs_tensor_get(t, out);
+}
+
+/* Reads see old values, whatever is assigned in the same run; two tensors can be swapped. */
+static void test_assignments(void)
+{
+    fcs_shape s = fcs_shape_of(1, 3, 1, 2, 2);
+    fcs_tensor *a = tensor("a", s, 1), *b = tensor("b", s, 3), *c = tensor("c", s, 0);
+    float a0[12], b0[12], x[12];
+    get(a, a0);
+    get(b, b0);
+    fcs_graph *g = fcs_graph_new(ctx);
+    fcs_node *na = fcs_read(g, a), *nb = fcs_read(g, b);
+    CHECK(fcs_assign(g, a, nb) == FCS_OK && fcs_assign(g, b, na) == FCS_OK);
+    CHECK(fcs_assign(g, c, fcs_add(na, fcs_affine(nb, 2, 0))) == FCS_OK);
+    CHECK(fcs_assign(g, c, na) == FCS_FAILED); /* assigned already */
+    fcs_error_clear(&ctx->error);
+    fcs_plan *p = NULL;
+    CHECK(fcs_plan_new(g, &p) == FCS_OK && fcs_plan_run(p, 0, 0) == FCS_OK);
+    get(a, x);
+    CHECK(memcmp(x, b0, sizeof x) == 0);
+    get(b, x);
+    CHECK(memcmp(x, a0, sizeof x) == 0);
+    get(c, x);
+    for (int i = 0; i < 12; i++)
+        CHECK_NEAR(x[i], a0[i] + 2 * b0[i], 1e-6);
+    fcs_plan_free(p);
+    fcs_graph_free(g);
+    fcs_tensor_free(a);
+    fcs_tensor_free(b);
+    fcs_tensor_free(c);
+}
+
+/* An update p <- p - r g runs in the parameter's own memory: no copy, no scratch. */
+static void test_in_place(void)
+{
+    fcs_shape s = fcs_shape_of(4, 20, 1, 5, 5);
+    fcs_tensor *p = tensor("p", s, 1), *d = tensor("d", s, 1);
+    fcs_graph *g = fcs_graph_new(ctx);
+    fcs_node *np = fcs_read(g, p);
+    fcs_assign(g, p, fcs_sub(np, fcs_affine(fcs_read(g, d), 0.5, 0)));
+    fcs_plan *plan = NULL;
+    CHECK(fcs_plan_new(g, &plan) == FCS_OK);
+    CHECK(plan->n_steps == 1);
+    for (int i = 0; i < plan->n_values; i++)
+        CHECK(plan->values[i].place.tensor != NULL);
+    fcs_plan_free(plan);
+    fcs_graph_free(g);
+    fcs_tensor_free(p);
+    fcs_tensor_free(d);
+}
+
+/* Bias, batch norm and activation behind a convolution: three passes (mean, variance, result), one big value beside the
+ * convolution's; what is planned is what is allocated. */
+static void test_fusion(void)
+{
+    fcs_shape s = fcs_shape_of(2, 16, 1, 24, 24), v = fcs_shape_of(1, 16, 1, 1, 1);
+    fcs_tensor *x = tensor("x", s, 1), *w = tensor("w", fcs_shape_of(16, 16, 1, 3, 3), 0.1);
+    fcs_tensor *bias = tensor("bias", v, 1), *gamma = tensor("gamma", v, 1), *y = tensor("y", s, 0);
+    fcs_graph *g = fcs_graph_new(ctx);
+    fcs_node *in[2] = {fcs_read(g, x), fcs_read(g, w)};
+    fcs_node *z = fcs_apply(g, "conv", "pad_lo=0,1,1 pad_hi=0,1,1", 2, in);
+    fcs_node *r = fcs_unary("leaky_relu", fcs_add(z, fcs_read(g, bias)));
+    fcs_node *d = fcs_sub(r, fcs_mean(r, "ndhw"));
+    fcs_node *var = fcs_mean(fcs_unary("square", d), "ndhw");
+    fcs_node *n = fcs_mul(fcs_mul(d, fcs_unary("rsqrt", fcs_affine(var, 1, 1e-9))), fcs_read(g, gamma));
+    fcs_assign(g, y, n);
+    fcs_plan *p = NULL;
+    CHECK(fcs_plan_new(g, &p) == FCS_OK);
+    int big = 0, convs = 0;
+    for (int i = 0; p && i < p->n_steps; i++) {
+        big += p->steps[i].chain && fcs_shape_equal(p->steps[i].chain->shape, s);
+        convs += p->steps[i].kind == FCS_STEP_KERNEL;
+    }
+    CHECK(big == 3 && convs == 1);
+    uint64_t before = ctx->allocated;
+    CHECK(p && fcs_plan_run(p, 0, 0) == FCS_OK);
+    CHECK(p && ctx->allocated - before == fcs_plan_bytes(p));
+    float *out = malloc((size_t)fcs_shape_count(s) * sizeof *out), gammas[16];
+    get(y, out);
+    get(gamma, gammas);
+    for (int c = 0; c < 16; c++) { /* normalized: mean 0, mean square gamma^2 */
+        double sum = 0, square = 0;
+        for (int i = 0; i < 2 * 576; i++) {
+            double value = (double)out[(i / 576 * 16 + c) * 576 + i % 576];
+            sum += value;
+            square += value * value;
+        }
+        CHECK_NEAR(sum / 1152, 0, 1e-5);
+        CHECK_NEAR(square / 1152, (double)gammas[c] * (double)gammas[c], 2e-2);
+    }
+    free(out);
+    fcs_plan_free(p);
+    fcs_graph_free(g);
+    fcs_tensor *all[] = {x, w, bias, gamma, y};
+    for (int i = 0; i < 5; i++)
+        fcs_tensor_free(all[i]);
+}
+
+/* ---- random graphs ---- */
+enum { TENSORS = 6, NODES = 40, RESULTS = 5 };
+static uint64_t dice_state;
+static int dice(int n)
+{
+    return (int)fcs_random_below(99, 0, 1, dice_state++, n);
+}
+
+static const fcs_shape shapes[] = {
+    {{2, 17, 1, 5, 3}}, {{1, 17, 1, 1, 1}}, {{2, 1, 1, 5, 3}}, {{2, 17, 1, 1, 1}}, {{1, 1, 1, 1, 1}}, {{2, 17, 1, 5, 3}},
+};
+
+static fcs_node *random_node(fcs_graph *g, fcs_node **have, int n)
+{
+    static const char *const unary[] = {"neg", "relu", "tanh", "affine", "leaky_relu", "sigmoid", "abs", "step"};
+    static const char *const binary[] = {"add", "sub", "mul", "max", "less"};
+    static const char *const axes[] = {"ndhw", "c", "ncdhw", "dhw", "n"};
+    fcs_node *a = have[dice(n)], *b = have[dice(n)];
+    fcs_shape s;
+    switch (dice(8)) {
+    case 0: return fcs_sum(a, axes[dice(5)]);
+    case 1: return fcs_shape_broadcast(a->shape, shapes[0], &s) && fcs_shape_equal(s, shapes[0])
+                       ? fcs_broadcast(a, shapes[0]) : a;
+    case 2: case 3: return fcs_unary(unary[dice(8)], a);
+    case 4: return fcs_reshape(a, fcs_shape_of(1, fcs_shape_count(a->shape), 1, 1, 1));
+    default: {
+        fcs_node *in[2] = {a, b};
+        return fcs_shape_broadcast(a->shape, b->shape, &s) ? fcs_apply(g, binary[dice(5)], NULL, 2, in) : a;
+    }
+    }
+}
+
+static void random_graph(fcs_graph *g, fcs_tensor **tensors, fcs_tensor **results)
+{
+    fcs_node *have[NODES + TENSORS];
+    int n = 0;
+    for (int i = 0; i < TENSORS; i++)
+        have[n++] = fcs_read(g, tensors[i]);
+    while (n < NODES + TENSORS) {
+        fcs_node *x = random_node(g, have, n);
+        CHECK(x != NULL);
+        if (!x)
+            return;
+        have[n++] = x;
+    }
+    for (int i = 0; i < RESULTS; i++) {
+        fcs_node *x = have[NODES + TENSORS - 1 - i];
+        results[i] = fcs_tensor_new(ctx, "result", x->shape);
+        fcs_assign(g, results[i], x);
+    }
+    for (int i = 0, k = n - 1; i < TENSORS; i++) { /* some inputs are assigned as well */
+        while (k > TENSORS && !fcs_shape_equal(have[k]->shape, tensors[i]->shape))
+            k--;
+        if (k > TENSORS && dice(2))
+            fcs_assign(g, tensors[i], have[k--]);
+    }
+}
+
+static double difference(const fcs_tensor *a, const fcs_tensor *b)
+{
+    double worst = 0;
+    for (int64_t i = 0; i < fcs_shape_floats(a->shape); i++) {
+        double x = (double)a->data[i], y = (double)b->data[i], d = fabs(x - y) / (1 + fabs(y));
+        if (!(d <= worst) && !(isnan(x) && isnan(y)) && x != y)
+            worst = isnan(d) ? 1e9 : d;
+    }
+    return worst;
+}
+
+static void test_random_graph(int number)
+{
+    fcs_tensor *tensors[2][TENSORS], *results[2][RESULTS] = {{NULL}};
+    for (int way = 0; way < 2; way++) {
+        fcs_plan_options apart = {true, true};
+        fcs_graph *g = fcs_graph_new(ctx);
+        fcs_plan *p = NULL;
+        for (int i = 0; i < TENSORS; i++)
+            tensors[way][i] = tensor("t", shapes[i], 1 + i * 0.3);
+        dice_state = (uint64_t)number * 10000;
+        random_graph(g, tensors[way], results[way]);
+        CHECK(fcs_plan_build(g, way ? &apart : NULL, &p) == FCS_OK);
+        for (int run = 0; p && run < 2; run++)
+            CHECK(fcs_plan_run(p, 1, 2) == FCS_OK);
+        fcs_plan_free(p);
+        fcs_graph_free(g);
+    }
+    double worst = 0;
+    for (int i = 0; i < RESULTS + TENSORS; i++) {
+        fcs_tensor *a = i < RESULTS ? results[0][i] : tensors[0][i - RESULTS];
+        fcs_tensor *b = i < RESULTS ? results[1][i] : tensors[1][i - RESULTS];
+        double d = a && b ? difference(a, b) : 1;
+        worst = d > worst ? d : worst;
+        fcs_tensor_free(a);
+        fcs_tensor_free(b);
+    }
+    if (worst > 2e-4)
+        fprintf(stderr, "random graph %d differs by %g\n", number, worst);
+    CHECK(worst <= 2e-4);
+}
+
+int main(void)
+{
+    if (fcs_open(&ctx, NULL) != FCS_OK) {
+        fprintf(stderr, "%s\n", fcs_message(ctx));
+        return 1;
+    }
+    test_assignments();
+    test_in_place();
+    test_fusion();
+    for (int i = 0; i < 300; i++)
+        test_random_graph(i);
+    CHECK(ctx->allocated == 0); /* all that was allocated was given back */
+    fcs_close(ctx);
+    return test_end();
+}
