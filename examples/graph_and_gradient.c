@@ -1,5 +1,5 @@
-/* graph_and_gradient.c: a graph by hand, its gradient, and the gradient's gradient: y = tanh(w * x), summed.
- * Build: cc graph_and_gradient.c $(pkg-config --cflags --libs facies) -lm */
+/* graph_and_gradient.c: a graph by hand, its gradient, and the gradient's gradient: y = tanh(w *
+ * x), summed. Build: cc graph_and_gradient.c $(pkg-config --cflags --libs facies) -lm */
 #include <facies.h>
 #include <math.h>
 
@@ -45,8 +45,8 @@ int main(void)
     for (int i = 0; plan && status == FCS_OK && i < 4; i++) {
         double t = tanh((double)w_values[i] * (double)x_values[i]), wi = (double)w_values[i];
         double want = wi * (1 - t * t), want2 = -2 * wi * wi * t * (1 - t * t);
-        printf("x %6.2f  dy/dx %9.6f (exact %9.6f)  d2y/dx2 %9.6f (exact %9.6f)\n", (double)x_values[i],
-               (double)first[i], want, (double)second[i], want2);
+        printf("x %6.2f  dy/dx %9.6f (exact %9.6f)  d2y/dx2 %9.6f (exact %9.6f)\n",
+               (double)x_values[i], (double)first[i], want, (double)second[i], want2);
         wrong -= fabs((double)first[i] - want) < 1e-5 && fabs((double)second[i] - want2) < 1e-5;
     }
     if (status != FCS_OK)

@@ -1,14 +1,14 @@
-/* train_and_generate.c: trains a small dilated spatial GAN for a few steps on a picture and writes a new picture.
- * usage: train_and_generate PICTURE RUN-FOLDER OUTPUT.png [STEPS]
- * Build: cc train_and_generate.c $(pkg-config --cflags --libs facies) */
+/* train_and_generate.c: trains a small dilated spatial GAN for a few steps on a picture and writes
+ * a new picture. usage: train_and_generate PICTURE RUN-FOLDER OUTPUT.png [STEPS] Build: cc
+ * train_and_generate.c $(pkg-config --cflags --libs facies) */
 #include <facies.h>
 #include <stdlib.h>
 
 static void show(void *user, const fcs_progress *p)
 {
     (void)user;
-    fprintf(stderr, "step %lld of %lld: %s %.3f\n", (long long)p->step, (long long)p->steps, p->loss_names[0],
-            p->losses[0]);
+    fprintf(stderr, "step %lld of %lld: %s %.3f\n", (long long)p->step, (long long)p->steps,
+            p->loss_names[0], p->losses[0]);
 }
 
 int main(int argc, char **argv)

@@ -1,4 +1,5 @@
-/* context.c: opening and closing the library. The one file that knows base/ and the backends alike. */
+/* context.c: opening and closing the library. The one file that knows base/ and the backends alike.
+ */
 #include "base/base.h"
 #include "cpu/cpu.h"
 #include <stdlib.h>
@@ -15,10 +16,11 @@ fcs_status fcs_open(fcs_context **out, const fcs_options *options)
     ctx->log = o->log;
     ctx->user = o->user;
     if (o->device && strcmp(o->device, "cpu") != 0 && strcmp(o->device, "0") != 0)
-        return fcs_fail(&ctx->error, FCS_FAILED, "device \"%s\": not here; `facies devices` lists them",
-                        o->device);
+        return fcs_fail(&ctx->error, FCS_FAILED,
+                        "device \"%s\": not here; `facies devices` lists them", o->device);
     if (o->threads < 0 || o->threads > 4096)
-        return fcs_fail(&ctx->error, FCS_FAILED, "%d threads: give a number from 1 to 4096", o->threads);
+        return fcs_fail(&ctx->error, FCS_FAILED, "%d threads: give a number from 1 to 4096",
+                        o->threads);
     ctx->isa = fcs_isa_find(&ctx->error, o->isa);
     ctx->team = ctx->isa ? fcs_team_new(&ctx->error, o->threads) : NULL;
     return ctx->error.status;
@@ -37,12 +39,6 @@ const char *fcs_message(const fcs_context *ctx)
     return ctx ? ctx->error.message : "out of memory";
 }
 
-const char *fcs_version(void)
-{
-    return FCS_VERSION;
-}
+const char *fcs_version(void) { return FCS_VERSION; }
 
-void fcs_interrupt(fcs_context *ctx)
-{
-    ctx->interrupted = 1;
-}
+void fcs_interrupt(fcs_context *ctx) { ctx->interrupted = 1; }

@@ -1,5 +1,6 @@
-/* bench_openblas: our matrix product beside OpenBLAS's, 2048^3 in float32 on one thread each: nine alternated runs,
- * medians. A yardstick only: nothing else links OpenBLAS. Run by bench-openblas.sh. */
+/* bench_openblas: our matrix product beside OpenBLAS's, 2048^3 in float32 on one thread each: nine
+ * alternated runs, medians. A yardstick only: nothing else links OpenBLAS. Run by
+ * bench-openblas.sh. */
 #include "cpu/cpu.h"
 #include "ops/ops.h"
 #include <math.h>
@@ -10,9 +11,9 @@
 enum { SIDE = 2048, RUNS = 9 };
 
 /* The Fortran interface: column-major, so y' = b' a'. */
-void sgemm_(const char *ta, const char *tb, const int *m, const int *n, const int *k, const float *alpha,
-            const float *a, const int *lda, const float *b, const int *ldb, const float *beta, float *y,
-            const int *ldy);
+void sgemm_(const char *ta, const char *tb, const int *m, const int *n, const int *k,
+            const float *alpha, const float *a, const int *lda, const float *b, const int *ldb,
+            const float *beta, float *y, const int *ldy);
 void openblas_set_num_threads(int n);
 
 static int by_value(const void *a, const void *b)
@@ -28,10 +29,7 @@ static double median(double *t)
 }
 
 /* One thread: processor time, so that the machine's other users matter less. */
-static double seconds(void)
-{
-    return (double)clock() / CLOCKS_PER_SEC;
-}
+static double seconds(void) { return (double)clock() / CLOCKS_PER_SEC; }
 
 int main(int argc, char **argv)
 {
@@ -46,11 +44,15 @@ int main(int argc, char **argv)
     fcs_shape s = {{SIDE, SIDE, 1, 1, 1}};
     fcs_apply_args args = {.op = op, .n_in = 2, .in = {s, s}, .out = s};
     size_t bytes = (size_t)SIDE * SIDE * sizeof(float);
-    float *a = fcs_alloc_aligned(&e, bytes), *b = fcs_alloc_aligned(&e, bytes), *y = fcs_alloc_aligned(&e, bytes);
+    float *a = fcs_alloc_aligned(&e, bytes), *b = fcs_alloc_aligned(&e, bytes),
+          *y = fcs_alloc_aligned(&e, bytes);
     float *z = fcs_alloc_aligned(&e, bytes), one = 1, zero = 0;
     fcs_team *team = fcs_team_new(&e, 1);
-    fcs_cpu_call call = {.args = &args, .in = {{a, s, SIDE}, {b, s, SIDE}}, .out = {y, s, SIDE},
-                         .scratch = fcs_alloc_aligned(&e, kernel->scratch(&args, 1)), .team = team};
+    fcs_cpu_call call = {.args = &args,
+                         .in = {{a, s, SIDE}, {b, s, SIDE}},
+                         .out = {y, s, SIDE},
+                         .scratch = fcs_alloc_aligned(&e, kernel->scratch(&args, 1)),
+                         .team = team};
     if (!a || !b || !y || !z || !team || !call.scratch) {
         fprintf(stderr, "bench_openblas: %s\n", e.message);
         return 1;
@@ -72,6 +74,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < (size_t)SIDE * SIDE; i++)
         worst = fabs(y[i] - z[i]) > worst ? fabs(y[i] - z[i]) : worst;
     double f = flops / median(ours) * 1e-9, g = flops / median(theirs) * 1e-9;
-    printf("%s: facies %.1f GFLOP/s, OpenBLAS %.1f, ratio %.3f, largest difference %.2g\n", isa->name, f, g, f / g, worst);
+    printf("%s: facies %.1f GFLOP/s, OpenBLAS %.1f, ratio %.3f, largest difference %.2g\n",
+           isa->name, f, g, f / g, worst);
     return f >= 0.95 * g ? 0 : 3;
 }

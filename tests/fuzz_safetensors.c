@@ -1,5 +1,6 @@
-/* fuzz_safetensors.c: mutated files into the reader. `fuzz_safetensors [SECONDS [SEED]]`; a second by default, for
- * `make check`; build with -fsanitize=address,undefined to make it a search. A crash is the failure it looks for. */
+/* fuzz_safetensors.c: mutated files into the reader. `fuzz_safetensors [SECONDS [SEED]]`; a second
+ * by default, for `make check`; build with -fsanitize=address,undefined to make it a search. A
+ * crash is the failure it looks for. */
 #include "train/safetensors.h"
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +15,35 @@ static uint64_t next(void)
     return state ^= state << 17;
 }
 
-static size_t below(size_t n)
-{
-    return n ? (size_t)(next() % n) : 0;
-}
+static size_t below(size_t n) { return n ? (size_t)(next() % n) : 0; }
 
 static const char *const words[] = {
-    "{", "}", "[", "]", ",", ":", "\"", "-1", "0", "99999999999999999999", "4294967296", "1e9", "null", "\\u0000",
-    "\"F32\"", "\"I64\"", "\"U8\"", "\"F16\"", "\"dtype\"", "\"shape\"", "\"data_offsets\"", "\"__metadata__\"", "\xff",
-    "9223372036854775807", "true", "[[[[[[[[",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "-1",
+    "0",
+    "99999999999999999999",
+    "4294967296",
+    "1e9",
+    "null",
+    "\\u0000",
+    "\"F32\"",
+    "\"I64\"",
+    "\"U8\"",
+    "\"F16\"",
+    "\"dtype\"",
+    "\"shape\"",
+    "\"data_offsets\"",
+    "\"__metadata__\"",
+    "\xff",
+    "9223372036854775807",
+    "true",
+    "[[[[[[[[",
 };
 
 /* One mutation of n bytes; room for 64 more. */
@@ -31,8 +52,7 @@ static size_t mutate(unsigned char *b, size_t n)
     size_t at = below(n + 1), k;
     const char *word = words[below(sizeof words / sizeof *words)];
     switch (below(6)) {
-    case 0:
-        return at; /* truncate */
+    case 0: return at; /* truncate */
     case 1:
         if (at < n)
             b[at] ^= (unsigned char)(1u << below(8));

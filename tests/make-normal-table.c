@@ -1,8 +1,10 @@
-/* make-normal-table.c: prints src/base/normal-table.h. Not part of the build: run it by hand when the method changes.
- *     cc -std=c11 -O2 tests/make-normal-table.c -lm -o make-normal-table && ./make-normal-table > src/base/normal-table.h
+/* make-normal-table.c: prints src/base/normal-table.h. Not part of the build: run it by hand when
+ * the method changes. cc -std=c11 -O2 tests/make-normal-table.c -lm -o make-normal-table &&
+ * ./make-normal-table > src/base/normal-table.h
  *
- * x(p) with P(X > x) = p for p in (0, 1/2), as cubics: one for each of the 8 sub-intervals of each octave
- * [2^-k-2, 2^-k-1), k = 0..31, in t = position in the sub-interval, 0 <= t < 1, interpolated at the Chebyshev nodes. */
+ * x(p) with P(X > x) = p for p in (0, 1/2), as cubics: one for each of the 8 sub-intervals of each
+ * octave [2^-k-2, 2^-k-1), k = 0..31, in t = position in the sub-interval, 0 <= t < 1, interpolated
+ * at the Chebyshev nodes. */
 #include <math.h>
 #include <stdio.h>
 
@@ -20,7 +22,8 @@ static double tail_inverse(double p)
     return x;
 }
 
-/* Coefficients in powers of t of the cubic through (t[i], y[i]): Newton's divided differences, multiplied out. */
+/* Coefficients in powers of t of the cubic through (t[i], y[i]): Newton's divided differences,
+ * multiplied out. */
 static void interpolate(const double *t, const double *y, double *c)
 {
     double d[TERMS];
@@ -40,7 +43,8 @@ static void interpolate(const double *t, const double *y, double *c)
 
 int main(void)
 {
-    printf("/* Made by tests/make-normal-table.c: cubics of the normal tail quantile, [octave][eighth][power of t]. */\n");
+    printf("/* Made by tests/make-normal-table.c: cubics of the normal tail quantile, "
+           "[octave][eighth][power of t]. */\n");
     printf("static const float table[%d][%d] = {\n", OCTAVES * PARTS, TERMS);
     for (int k = 0; k < OCTAVES; k++)
         for (int part = 0; part < PARTS; part++) {

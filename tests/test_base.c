@@ -36,7 +36,8 @@ static void test_text(void)
     CHECK(!fcs_parse_int64("12x", &i) && !fcs_parse_int64("", &i) && !fcs_parse_int64(" 1", &i));
     CHECK(!fcs_parse_int64("99999999999999999999", &i));
     CHECK(fcs_parse_double("2e-4", &d) && d == 2e-4);
-    CHECK(!fcs_parse_double("nan", &d) && !fcs_parse_double("1e999", &d) && !fcs_parse_double("0x10", &d));
+    CHECK(!fcs_parse_double("nan", &d) && !fcs_parse_double("1e999", &d) &&
+          !fcs_parse_double("0x10", &d));
 }
 
 static void test_files(void)
@@ -57,7 +58,8 @@ static void test_files(void)
     free(s);
     CHECK(fcs_file_read(&e, path, 3, &n) == NULL && strstr(e.message, "larger than 3") != NULL);
     fcs_error_clear(&e);
-    CHECK(fcs_file_open(&e, &file, "/dev/null/x") == FCS_FAILED && strncmp(e.message, "/dev/null/x", 11) == 0);
+    CHECK(fcs_file_open(&e, &file, "/dev/null/x") == FCS_FAILED &&
+          strncmp(e.message, "/dev/null/x", 11) == 0);
     fcs_error_clear(&e);
     if (access("/dev/full", W_OK) == 0) {
         CHECK(fcs_file_open(&e, &file, "/dev/full") == FCS_OK);
@@ -77,7 +79,8 @@ static void test_table(void)
     fcs_table *t = fcs_table_new(&e, columns, 3);
     CHECK(fcs_table_add(&e, t, "sdi", "a,\"b\"", 0.5, (int64_t)3) == FCS_OK);
     CHECK(fcs_table_add(&e, t, "sdi", NULL, (double)NAN, (int64_t)-1) == FCS_OK);
-    CHECK(fcs_table_rows(t) == 2 && fcs_table_number(t, 0, 1) == 0.5 && isnan(fcs_table_number(t, 1, 1)));
+    CHECK(fcs_table_rows(t) == 2 && fcs_table_number(t, 0, 1) == 0.5 &&
+          isnan(fcs_table_number(t, 1, 1)));
     CHECK(fcs_table_text(t, 1, 0) == NULL && isnan(fcs_table_number(t, 9, 9)));
     char buffer[400] = "";
     FILE *f = tmpfile();
@@ -86,11 +89,14 @@ static void test_table(void)
     buffer[fread(buffer, 1, sizeof buffer - 1, f)] = 0;
     fclose(f);
     CHECK(strstr(buffer, "name,value,count\n\"a,\"\"b\"\"\",0.5,3\n,,-1\n") == buffer);
-    CHECK(strstr(buffer, "\"value\": null") != NULL && strstr(buffer, "\"name\": \"a,\\\"b\\\"\"") != NULL);
+    CHECK(strstr(buffer, "\"value\": null") != NULL &&
+          strstr(buffer, "\"name\": \"a,\\\"b\\\"\"") != NULL);
     fcs_table_free(t);
 }
 
-typedef struct tally { int seen[1000]; } tally;
+typedef struct tally {
+    int seen[1000];
+} tally;
 static void count(void *arg, int64_t begin, int64_t end, int thread)
 {
     tally *t = arg;

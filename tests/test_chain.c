@@ -1,6 +1,6 @@
-/* test_chain.c: random elementwise chains, with every kind of broadcast input and sum, against loops over indices in
- * double precision. The data are small integers, so that results must be equal; on 1, 2 and 3 threads, on every
- * instruction set, in place, between canaries. */
+/* test_chain.c: random elementwise chains, with every kind of broadcast input and sum, against
+ * loops over indices in double precision. The data are small integers, so that results must be
+ * equal; on 1, 2 and 3 threads, on every instruction set, in place, between canaries. */
 #include "cpu/chain.h"
 #include "test.h"
 #include <string.h>
@@ -8,12 +8,10 @@
 enum { MAX_VALUES = 12, MAX_LANES = 8, GUARD = 64 };
 
 static uint64_t counter;
-static int64_t draw(int64_t n)
-{
-    return fcs_random_below(2024, 0, 1, counter++, n);
-}
+static int64_t draw(int64_t n) { return fcs_random_below(2024, 0, 1, counter++, n); }
 
-/* A value of the test: row-major doubles, and floats as the library keeps them, between canaries. */
+/* A value of the test: row-major doubles, and floats as the library keeps them, between canaries.
+ */
 typedef struct stored {
     double *want;
     float *base, *p;
@@ -93,8 +91,12 @@ static fcs_shape shrunk(fcs_shape s)
 }
 
 /* Ops that keep integers, as this test computes them. */
-static const struct { const char *name; int inputs; } known[] = {
-    {"add", 2}, {"sub", 2}, {"max", 2}, {"neg", 1}, {"affine", 1}, {"relu", 1}, {"mul", 2}, {"select", 3},
+static const struct {
+    const char *name;
+    int inputs;
+} known[] = {
+    {"add", 2},    {"sub", 2},  {"max", 2}, {"neg", 1},
+    {"affine", 1}, {"relu", 1}, {"mul", 2}, {"select", 3},
 };
 static double apply(const char *name, const double *a, const fcs_attrs *attrs)
 {
@@ -107,13 +109,20 @@ static double apply(const char *name, const double *a, const fcs_attrs *attrs)
     }
 }
 
-/* A chain of random lanes over at least one input of full size; some lanes write over registers in use. */
+/* A chain of random lanes over at least one input of full size; some lanes write over registers in
+ * use. */
 static void make_chain(fixture *f, fcs_shape shape, int n_inputs, int n_lanes, int n_outputs)
 {
     fcs_error e = {FCS_OK, ""};
     memset(f, 0, sizeof *f);
-    f->chain = (fcs_chain){.shape = shape, .lanes = f->lanes, .n_lanes = n_lanes, .n_registers = n_lanes,
-                           .inputs = f->inputs, .n_inputs = n_inputs, .outputs = f->outputs, .n_outputs = n_outputs};
+    f->chain = (fcs_chain){.shape = shape,
+                           .lanes = f->lanes,
+                           .n_lanes = n_lanes,
+                           .n_registers = n_lanes,
+                           .inputs = f->inputs,
+                           .n_inputs = n_inputs,
+                           .outputs = f->outputs,
+                           .n_outputs = n_outputs};
     for (int i = 0; i < n_inputs; i++)
         f->inputs[i] = add_value(f, i == 0 ? shape : shrunk(shape));
     int products = 0, registers = 0;
@@ -158,13 +167,16 @@ static void compute(fixture *f)
             double a[3] = {0};
             for (int j = 0; j < lane->n_in; j++) {
                 int in = lane->in[j];
-                a[j] = in >= 0 ? reg[in] : f->v[-1 - in].want[at_logical(f->values[-1 - in].shape, i)];
+                a[j] =
+                    in >= 0 ? reg[in] : f->v[-1 - in].want[at_logical(f->values[-1 - in].shape, i)];
             }
             reg[lane->out] = apply(lane->op->name, a, &lane->attrs);
         }
         for (int o = 0; o < f->chain.n_outputs; o++) {
             const fcs_chain_io *io = &f->outputs[o];
-            double x = io->reg >= 0 ? reg[io->reg] : f->v[-1 - io->reg].want[at_logical(f->values[-1 - io->reg].shape, i)];
+            double x = io->reg >= 0
+                           ? reg[io->reg]
+                           : f->v[-1 - io->reg].want[at_logical(f->values[-1 - io->reg].shape, i)];
             f->v[io->value].want[at_logical(f->values[io->value].shape, i)] += x;
         }
     } while (next(f->chain.shape, i));
@@ -234,9 +246,10 @@ static void run(const fixture *f, const fcs_isa *isa, fcs_team *team)
 }
 
 static const fcs_shape shapes[] = {
-    {{1, 1, 1, 1, 1}}, {{1, 3, 1, 1, 1}}, {{2, 1, 1, 5, 7}},   {{3, 3, 2, 3, 5}},  {{2, 5, 1, 7, 11}}, {{2, 8, 3, 3, 4}},
-    {{1, 17, 1, 9, 9}}, {{3, 32, 1, 9, 11}}, {{2, 1, 1, 41, 33}}, {{2, 40, 2, 6, 5}}, {{1, 1, 1, 130, 257}},
-    {{3, 1025, 1, 1, 2}}, {{2, 2500, 1, 1, 1}}, {{300, 3, 1, 1, 1}}, {{5, 7, 1, 1, 31}}, {{1, 16, 1, 70, 67}},
+    {{1, 1, 1, 1, 1}},    {{1, 3, 1, 1, 1}},   {{2, 1, 1, 5, 7}},     {{3, 3, 2, 3, 5}},
+    {{2, 5, 1, 7, 11}},   {{2, 8, 3, 3, 4}},   {{1, 17, 1, 9, 9}},    {{3, 32, 1, 9, 11}},
+    {{2, 1, 1, 41, 33}},  {{2, 40, 2, 6, 5}},  {{1, 1, 1, 130, 257}}, {{3, 1025, 1, 1, 2}},
+    {{2, 2500, 1, 1, 1}}, {{300, 3, 1, 1, 1}}, {{5, 7, 1, 1, 31}},    {{1, 16, 1, 70, 67}},
 };
 
 static void test_random_chains(fcs_team *const *teams)
@@ -255,22 +268,28 @@ static void test_random_chains(fcs_team *const *teams)
                     int64_t bad = wrong(&f);
                     CHECK(bad == 0);
                     if (bad)
-                        fprintf(stderr, "round %d shape %d, %s, %d threads: %d wrong\n", round, (int)s,
-                                fcs_isas[k]->name, t + 1, (int)bad);
+                        fprintf(stderr, "round %d shape %d, %s, %d threads: %d wrong\n", round,
+                                (int)s, fcs_isas[k]->name, t + 1, (int)bad);
                 }
             free_fixture(&f);
         }
 }
 
-/* Sums of a million numbers that are no integers: close to the double sum, and the same bits on 1, 2 and 3 threads. */
+/* Sums of a million numbers that are no integers: close to the double sum, and the same bits on 1,
+ * 2 and 3 threads. */
 static void test_sums(fcs_team *const *teams)
 {
-    static const fcs_shape results[] = {{{1, 1, 1, 1, 1}}, {{1, 5, 1, 1, 1}}, {{2, 5, 1, 1, 1}}, {{2, 1, 1, 321, 333}},
+    static const fcs_shape results[] = {{{1, 1, 1, 1, 1}},   {{1, 5, 1, 1, 1}},
+                                        {{2, 5, 1, 1, 1}},   {{2, 1, 1, 321, 333}},
                                         {{1, 5, 1, 321, 1}}, {{1, 1, 1, 1, 333}}};
     for (size_t r = 0; r < sizeof results / sizeof *results; r++) {
         fixture f = {0};
         fcs_shape shape = {{2, 5, 1, 321, 333}};
-        f.chain = (fcs_chain){.shape = shape, .inputs = f.inputs, .n_inputs = 1, .outputs = f.outputs, .n_outputs = 1};
+        f.chain = (fcs_chain){.shape = shape,
+                              .inputs = f.inputs,
+                              .n_inputs = 1,
+                              .outputs = f.outputs,
+                              .n_outputs = 1};
         f.inputs[0] = add_value(&f, shape);
         f.outputs[0] = (fcs_chain_io){.value = add_value(&f, results[r]), .reg = -1, .sum = true};
         int64_t n = fcs_shape_count(results[r]);

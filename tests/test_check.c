@@ -1,5 +1,5 @@
-/* test_check.c: the cross-check itself: kernels broken on purpose must be found, by the test that is there for it; then the
- * whole table on the real kernels. */
+/* test_check.c: the cross-check itself: kernels broken on purpose must be found, by the test that
+ * is there for it; then the whole table on the real kernels. */
 #include "check/check.h"
 #include "test.h"
 
@@ -42,14 +42,19 @@ static void underrun(const fcs_cpu_call *c)
 static void dirty_padding(const fcs_cpu_call *c)
 {
     genuine->run(c);
-    if (c->out.cs > c->args->out.n[FCS_C]) c->out.p[c->out.cs - 1] = 1;
+    if (c->out.cs > c->args->out.n[FCS_C])
+        c->out.p[c->out.cs - 1] = 1;
 }
 static void changed_input(const fcs_cpu_call *c)
 {
     genuine->run(c);
     c->in[0].p[0] += 1;
 }
-static size_t four_bytes(const fcs_apply_args *a, int threads) { (void)a, (void)threads; return 4; }
+static size_t four_bytes(const fcs_apply_args *a, int threads)
+{
+    (void)a, (void)threads;
+    return 4;
+}
 static void scratch_overrun(const fcs_cpu_call *c)
 {
     genuine->run(c);
@@ -58,13 +63,15 @@ static void scratch_overrun(const fcs_cpu_call *c)
 static void by_threads(const fcs_cpu_call *c)
 {
     genuine->run(c);
-    if (fcs_team_size(c->team) == 2) c->out.p[0] = nextafterf(c->out.p[0], 10);
+    if (fcs_team_size(c->team) == 2)
+        c->out.p[0] = nextafterf(c->out.p[0], 10);
 }
 static int calls;
 static void by_turns(const fcs_cpu_call *c)
 {
     genuine->run(c);
-    if (calls++ % 2) c->out.p[0] = nextafterf(c->out.p[0], 10);
+    if (calls++ % 2)
+        c->out.p[0] = nextafterf(c->out.p[0], 10);
 }
 static void coarse(const fcs_cpu_call *c) /* eleven bits of mantissa: half precision */
 {
@@ -76,22 +83,27 @@ static void coarse(const fcs_cpu_call *c) /* eleven bits of mantissa: half preci
         memcpy(c->out.p + i, &bits, sizeof bits);
     }
 }
-static void by_position(const fcs_cpu_call *c) /* the last place depends on the width: windows differ */
+static void by_position(
+    const fcs_cpu_call *c) /* the last place depends on the width: windows differ */
 {
     genuine->run(c);
-    if (c->args->out.n[FCS_W] % 2 && floats(c) > 1) c->out.p[0] = nextafterf(c->out.p[0], 10);
+    if (c->args->out.n[FCS_W] % 2 && floats(c) > 1)
+        c->out.p[0] = nextafterf(c->out.p[0], 10);
 }
 static void halved(const fcs_cpu_call *c) /* an adjoint that is none */
 {
     genuine->run(c);
-    for (int64_t i = 0; i < floats(c); i++) c->out.p[i] *= 0.5F;
+    for (int64_t i = 0; i < floats(c); i++)
+        c->out.p[i] *= 0.5F;
 }
-static void lanes_overrun(float *y, const float *a, const float *b, const float *c, int64_t n, const fcs_attrs *attrs)
+static void lanes_overrun(float *y, const float *a, const float *b, const float *c, int64_t n,
+                          const fcs_attrs *attrs)
 {
     genuine->lanes(y, a, b, c, n, attrs);
     y[n] = 0;
 }
-static void lanes_no_tail(float *y, const float *a, const float *b, const float *c, int64_t n, const fcs_attrs *attrs)
+static void lanes_no_tail(float *y, const float *a, const float *b, const float *c, int64_t n,
+                          const fcs_attrs *attrs)
 {
     genuine->lanes(y, a, b, c, n - n % 4, attrs);
 }
@@ -135,12 +147,14 @@ static bool has_failure(const fcs_table *t, const char *test)
 {
     for (int r = 0; t && r < fcs_table_rows(t); r++) {
         const char *name = fcs_table_text(t, r, 4), *verdict = fcs_table_text(t, r, 5);
-        if (name && verdict && !strcmp(name, test) && !strcmp(verdict, "FAIL")) return true;
+        if (name && verdict && !strcmp(name, test) && !strcmp(verdict, "FAIL"))
+            return true;
     }
     return false;
 }
 
-static fcs_status check_with(fcs_context *ctx, const fcs_op *op, const fcs_cpu_op *kernel, fcs_table **t)
+static fcs_status check_with(fcs_context *ctx, const fcs_op *op, const fcs_cpu_op *kernel,
+                             fcs_table **t)
 {
     static const fcs_cpu_op *table[256];
     CHECK(fcs_n_ops <= 256);
@@ -150,7 +164,8 @@ static fcs_status check_with(fcs_context *ctx, const fcs_op *op, const fcs_cpu_o
     isa.name = "broken";
     isa.ops = table;
     const fcs_isa *isas[] = {&isa};
-    /* One case is enough to find it; the third is of odd size and has padding lanes in most lists. */
+    /* One case is enough to find it; the third is of odd size and has padding lanes in most lists.
+     */
     fcs_check_options options = {.ops = op->name, .cases = op->cases[2], .failures_only = 1};
     return fcs_check_tables(ctx, &options, isas, 1, t);
 }
@@ -161,12 +176,16 @@ static void test_broken(fcs_context *ctx, const struct broken *b)
     fcs_table *t = NULL;
     genuine = real->ops[fcs_op_index(op)];
     fcs_cpu_op kernel = *genuine;
-    if (b->run) kernel.run = b->run;
-    if (b->scratch) kernel.scratch = b->scratch;
-    if (b->lanes) kernel.lanes = b->lanes;
+    if (b->run)
+        kernel.run = b->run;
+    if (b->scratch)
+        kernel.scratch = b->scratch;
+    if (b->lanes)
+        kernel.lanes = b->lanes;
     fcs_status status = check_with(ctx, op, &kernel, &t);
     CHECK(status == FCS_MISMATCH);
-    if (!has_failure(t, b->expected)) fprintf(stderr, "%s: %s: not found by test %s\n", b->op, b->what, b->expected);
+    if (!has_failure(t, b->expected))
+        fprintf(stderr, "%s: %s: not found by test %s\n", b->op, b->what, b->expected);
     CHECK(has_failure(t, b->expected));
     fcs_table_free(t);
     fcs_error_clear(&ctx->error);
@@ -193,7 +212,8 @@ static void test_too_little(fcs_context *ctx)
     fcs_table_free(t);
     fcs_error_clear(&ctx->error);
     for (int i = 0; i < 5; i++)
-        CHECK(fcs_case_parse(&ctx->error, relu, i < 4 ? "in=2x4x1x8x16" : "in=2x4x1x7x16", &cases[i]) == FCS_OK);
+        CHECK(fcs_case_parse(&ctx->error, relu, i < 4 ? "in=2x4x1x8x16" : "in=2x4x1x7x16",
+                             &cases[i]) == FCS_OK);
     fcs_judge_samples(relu, cases + 2, 3, &f);
     CHECK(!f.pass); /* three cases */
     fcs_judge_samples(relu, cases, 4, &f);
@@ -202,20 +222,28 @@ static void test_too_little(fcs_context *ctx)
     CHECK(f.pass);
     double want[1024] = {0};
     fcs_sample_data d = {.want = want};
-    for (int i = 0; i < 100; i++) want[i] = 1; /* 100 of 1024; relu declares 0.2, half of it is owed */
+    for (int i = 0; i < 100; i++)
+        want[i] = 1; /* 100 of 1024; relu declares 0.2, half of it is owed */
     CHECK(fcs_judge_share(&cases[0], &d, &f) && !f.pass);
-    for (int i = 0; i < 103; i++) want[i] = 1;
+    for (int i = 0; i < 103; i++)
+        want[i] = 1;
     CHECK(fcs_judge_share(&cases[0], &d, &f) && f.pass);
-    for (int i = 0; i < 5; i++) fcs_case_free(&cases[i]);
+    for (int i = 0; i < 5; i++)
+        fcs_case_free(&cases[i]);
 }
 
-/* The quick comparison of benchmarks: right results pass; one wrong element of a product, or any NaN, does not. */
+/* The quick comparison of benchmarks: right results pass; one wrong element of a product, or any
+ * NaN, does not. */
 static void test_verify(fcs_context *ctx)
 {
     static const char *const texts[] = {
-        "conv in=2x17x1x13x12,33x17x1x5x5 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2", "conv_dx in=1x33x1x6x6,33x17x1x5x5 stride=1,2,2",
-        "conv_dw in=2x17x1x13x12,2x33x1x9x8", "matmul in=97x101x1x1x1,101x103x1x1x1",
-        "matmul in=97x101x1x1x1,103x101x1x1x1 tb=1", "sum_pool in=2x17x1x16x16 factor=1,2,2", "mul in=2x17x1x5x7,1x17x1x1x1",
+        "conv in=2x17x1x13x12,33x17x1x5x5 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2",
+        "conv_dx in=1x33x1x6x6,33x17x1x5x5 stride=1,2,2",
+        "conv_dw in=2x17x1x13x12,2x33x1x9x8",
+        "matmul in=97x101x1x1x1,101x103x1x1x1",
+        "matmul in=97x101x1x1x1,103x101x1x1x1 tb=1",
+        "sum_pool in=2x17x1x16x16 factor=1,2,2",
+        "mul in=2x17x1x5x7,1x17x1x1x1",
     };
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
         fcs_case c;
@@ -226,8 +254,8 @@ static void test_verify(fcs_context *ctx)
         CHECK(fcs_sample_data_new(&ctx->error, &c, FCS_DATA_RANDOM, &d) == FCS_OK);
         size_t n = (size_t)fcs_shape_count(c.args.out), at = n / 3;
         float *got = calloc(n, sizeof *got);
-        CHECK(fcs_apply_kernel(&ctx->error, real, ctx->team, &c.args, (const float *const *)d.in, got, 0, 0, trouble) ==
-              FCS_OK);
+        CHECK(fcs_apply_kernel(&ctx->error, real, ctx->team, &c.args, (const float *const *)d.in,
+                               got, 0, 0, trouble) == FCS_OK);
         CHECK(fcs_verify(&ctx->error, &c, d.in_double, got, &f) == FCS_OK && f.pass);
         float right = got[at];
         got[at] += 0.01F;
@@ -246,31 +274,35 @@ static void test_verify(fcs_context *ctx)
 /* NaN and infinity through the ops that guard against them, on every instruction set. */
 static void test_special(fcs_context *ctx)
 {
-    const float x[8] = {NAN, INFINITY, -INFINITY, 0, -0.0F, 1, 3.4e38F, 1e-40F}, ones[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+    const float x[8] = {NAN, INFINITY, -INFINITY, 0, -0.0F, 1, 3.4e38F, 1e-40F},
+                ones[8] = {1, 1, 1, 1, 1, 1, 1, 1};
     const float zero[8] = {0}, finite[8] = {0, 0, 0, 1, 1, 1, 1, 1};
     for (int i = 0; fcs_isas[i]; i++) {
-        if (!fcs_isas[i]->available()) continue;
+        if (!fcs_isas[i]->available())
+            continue;
         const fcs_cpu_op *const *ops = fcs_isas[i]->ops;
         float y[8];
         fcs_attrs none = {{0}, {0}};
         ops[fcs_op_index(fcs_op_find(&ctx->error, "finite"))]->lanes(y, x, NULL, NULL, 8, &none);
-        for (int k = 0; k < 8; k++) CHECK_NEAR(y[k], finite[k], 0);
+        for (int k = 0; k < 8; k++)
+            CHECK_NEAR(y[k], finite[k], 0);
         ops[fcs_op_index(fcs_op_find(&ctx->error, "select"))]->lanes(y, zero, x, ones, 8, &none);
-        for (int k = 0; k < 8; k++) CHECK_NEAR(y[k], 1, 0);
-        ops[fcs_op_index(fcs_op_find(&ctx->error, "softplus"))]->lanes(y, (const float[8]){-200, 200, 0, -50, 50, 88, -88, 1},
-                                                                       NULL, NULL, 8, &none);
+        for (int k = 0; k < 8; k++)
+            CHECK_NEAR(y[k], 1, 0);
+        ops[fcs_op_index(fcs_op_find(&ctx->error, "softplus"))]->lanes(
+            y, (const float[8]){-200, 200, 0, -50, 50, 88, -88, 1}, NULL, NULL, 8, &none);
         CHECK_NEAR(y[0], 0, 1e-30);
         CHECK_NEAR(y[1], 200, 1e-4);
         CHECK_NEAR(y[2], 0.693147180559945, 1e-6);
-        ops[fcs_op_index(fcs_op_find(&ctx->error, "exp"))]->lanes(y, (const float[8]){-200, 0, 1, 88, -1e30F, 200, 89, -87},
-                                                                  NULL, NULL, 8, &none);
+        ops[fcs_op_index(fcs_op_find(&ctx->error, "exp"))]->lanes(
+            y, (const float[8]){-200, 0, 1, 88, -1e30F, 200, 89, -87}, NULL, NULL, 8, &none);
         CHECK_NEAR(y[0], 0, 0x1p-126);
         CHECK_NEAR(y[1], 1, 0);
         CHECK_NEAR(y[3] / 1.6516363e38F, 1, 1e-6);
         CHECK_NEAR(y[4], 0, 0);
         CHECK(isinf(y[5]) && isinf(y[6]));
-        ops[fcs_op_index(fcs_op_find(&ctx->error, "tanh"))]->lanes(y, (const float[8]){-200, 200, 0, 9, -9, 1e-6F, 30, NAN},
-                                                                   NULL, NULL, 8, &none);
+        ops[fcs_op_index(fcs_op_find(&ctx->error, "tanh"))]->lanes(
+            y, (const float[8]){-200, 200, 0, 9, -9, 1e-6F, 30, NAN}, NULL, NULL, 8, &none);
         CHECK_NEAR(y[0], -1, 0);
         CHECK_NEAR(y[1], 1, 0);
         CHECK_NEAR(y[5], 1e-6F, 1e-12);
@@ -285,8 +317,10 @@ static void test_all(fcs_context *ctx)
     fcs_check_options options = {.failures_only = 1};
     fcs_status status = fcs_check(ctx, &options, &t);
     CHECK(status == FCS_OK);
-    if (status != FCS_OK) fprintf(stderr, "%s\n", fcs_message(ctx));
-    if (t && fcs_table_rows(t)) fcs_table_write(t, FCS_TEXT, stderr);
+    if (status != FCS_OK)
+        fprintf(stderr, "%s\n", fcs_message(ctx));
+    if (t && fcs_table_rows(t))
+        fcs_table_write(t, FCS_TEXT, stderr);
     fcs_table_free(t);
 }
 
@@ -295,7 +329,8 @@ int main(void)
     fcs_context *ctx;
     CHECK(fcs_open(&ctx, NULL) == FCS_OK);
     real = ctx->isa;
-    for (size_t i = 0; i < sizeof brokens / sizeof *brokens; i++) test_broken(ctx, &brokens[i]);
+    for (size_t i = 0; i < sizeof brokens / sizeof *brokens; i++)
+        test_broken(ctx, &brokens[i]);
     test_missing(ctx);
     test_too_little(ctx);
     test_verify(ctx);

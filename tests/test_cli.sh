@@ -122,7 +122,7 @@ expect 1 'cannot be made' train dsgan-tiny --data ti.png -o ti.png/run --steps 1
 expect 1 'cannot be made' train dsgan-tiny --data ti.png -o no/such/run --steps 1
 
 # ---- runs
-small="--set data.size=32 --set train.batch=1 --set train.calibration=1 --set train.samples=1 --quiet"
+small="--set data.size=32 --set train.batch=1 --set train.calibration=1 --set train.samples=1 --quiet --threads 1"
 says '"plan"' train dsgan-tiny --data ti.png -o new --plan --json -
 none new 'train --plan'
 says '' train dsgan-tiny --data ti.png -o run --steps 2 $small
@@ -170,6 +170,11 @@ status=$?
 [ "$(grep -c '^facies: ' err)" -eq 1 ] || fail "over the file size limit: $(cat err)"
 cmp kept run/checkpoint.safetensors || fail "the checkpoint changed over the file size limit"
 ls run/*.tmp > out 2> /dev/null && fail "temporary files are left: $(cat out)"
+# Numbers that run away: the step and the first bad node are named, the checkpoint before it stays and loads.
+expect 1 'step [0-9]*: .*not finite (first bad: [^u].*checkpoint of step [0-9]* is untouched' train dsgan-tiny --data ti.png \
+    -o nan --steps 200 --set discriminator.optimizer.rate=10 --set discriminator.init_std=10 --set generator.init_std=10 \
+    --set train.checkpoint_every=1 $small
+expect 0 '' generate nan --size 32x32 -o nan.png
 # Two into one folder.
 "$facies" train --resume -o run --steps 100000 --quiet 2> first &
 child=$!

@@ -1,8 +1,9 @@
-/* test_conv: conv, conv_dx, conv_dw and matmul of every instruction set against the sums of their definition.
+/* test_conv: conv, conv_dx, conv_dw and matmul of every instruction set against the sums of their
+ * definition.
  *
- * Integers: every sum is exact in float, so results must be equal. Then on fractions: windows of a convolution with its
- * pads rewritten, and other numbers of threads, give the same bits. Outputs start as NaN, with guards round them and
- * behind the scratch memory. */
+ * Integers: every sum is exact in float, so results must be equal. Then on fractions: windows of a
+ * convolution with its pads rewritten, and other numbers of threads, give the same bits. Outputs
+ * start as NaN, with guards round them and behind the scratch memory. */
 #include "cpu/cpu.h"
 #include "ops/ops.h"
 #include "test.h"
@@ -11,7 +12,11 @@
 enum { GUARD = 16 };
 static const float guard = 12345.5f;
 
-typedef struct buffer { fcs_view v; float *whole; int64_t floats; } buffer;
+typedef struct buffer {
+    fcs_view v;
+    float *whole;
+    int64_t floats;
+} buffer;
 
 static uint32_t state = 1;
 
@@ -61,13 +66,15 @@ static bool buffer_sound(const buffer *b)
 
 /* ---- definitions ---- */
 
-/* The products of one tap at one result pixel, added to the sums of x, w or y, whichever is the output. */
-static void add_products(fcs_view x, fcs_view w, fcs_view y, char which, double *sum, int64_t n, const int64_t *i,
-                         const int64_t *k, const int64_t *o)
+/* The products of one tap at one result pixel, added to the sums of x, w or y, whichever is the
+ * output. */
+static void add_products(fcs_view x, fcs_view w, fcs_view y, char which, double *sum, int64_t n,
+                         const int64_t *i, const int64_t *k, const int64_t *o)
 {
     for (int64_t co = 0; co < w.shape.n[FCS_N]; co++)
         for (int64_t ci = 0; ci < w.shape.n[FCS_C]; ci++) {
-            int64_t px = place(&x, n, ci, i[0], i[1], i[2]), pw = place(&w, co, ci, k[0], k[1], k[2]);
+            int64_t px = place(&x, n, ci, i[0], i[1], i[2]),
+                    pw = place(&w, co, ci, k[0], k[1], k[2]);
             int64_t py = place(&y, n, co, o[0], o[1], o[2]);
             if (which == 'x')
                 sum[px] += (double)y.p[py] * w.p[pw];
@@ -78,7 +85,8 @@ static void add_products(fcs_view x, fcs_view w, fcs_view y, char which, double 
         }
 }
 
-static void conv_definition(const fcs_attrs *a, fcs_view x, fcs_view w, fcs_view y, char which, double *sum)
+static void conv_definition(const fcs_attrs *a, fcs_view x, fcs_view w, fcs_view y, char which,
+                            double *sum)
 {
     const int64_t *ks = w.shape.n + FCS_D, *os = y.shape.n + FCS_D, *is = x.shape.n + FCS_D;
     int64_t taps = ks[0] * ks[1] * ks[2], pixels = os[0] * os[1] * os[2];
@@ -88,7 +96,8 @@ static void conv_definition(const fcs_attrs *a, fcs_view x, fcs_view w, fcs_view
             int64_t o[3] = {p / (os[1] * os[2]) % os[0], p / os[2] % os[1], p % os[2]};
             bool inside = true;
             for (int j = 0; j < 3; j++) {
-                i[j] = o[j] * a->i[FCS_CONV_STRIDE + j] + k[j] * a->i[FCS_CONV_DILATION + j] - a->i[FCS_CONV_PAD_LO + j];
+                i[j] = o[j] * a->i[FCS_CONV_STRIDE + j] + k[j] * a->i[FCS_CONV_DILATION + j] -
+                       a->i[FCS_CONV_PAD_LO + j];
                 inside = inside && i[j] >= 0 && i[j] < is[j];
             }
             if (inside)
@@ -96,7 +105,8 @@ static void conv_definition(const fcs_attrs *a, fcs_view x, fcs_view w, fcs_view
         }
 }
 
-static void matmul_definition(const fcs_attrs *attrs, fcs_view a, fcs_view b, fcs_view y, double *sum)
+static void matmul_definition(const fcs_attrs *attrs, fcs_view a, fcs_view b, fcs_view y,
+                              double *sum)
 {
     bool ta = attrs->i[FCS_MATMUL_TA], tb = attrs->i[FCS_MATMUL_TB];
     for (int64_t m = 0; m < y.shape.n[0]; m++)
@@ -106,7 +116,8 @@ static void matmul_definition(const fcs_attrs *attrs, fcs_view a, fcs_view b, fc
                                      b.p[tb ? n * b.cs + i : i * b.cs + n];
 }
 
-static void definition(const char *op, const fcs_attrs *a, fcs_view in0, fcs_view in1, fcs_view out, double *sum)
+static void definition(const char *op, const fcs_attrs *a, fcs_view in0, fcs_view in1, fcs_view out,
+                       double *sum)
 {
     if (!strcmp(op, "conv"))
         conv_definition(a, in0, in1, out, 'y', sum);
@@ -120,15 +131,21 @@ static void definition(const char *op, const fcs_attrs *a, fcs_view in0, fcs_vie
 
 /* ---- running ---- */
 
-typedef struct problem { const char *op; fcs_shape in0, in1, out; fcs_attrs attrs; } problem;
+typedef struct problem {
+    const char *op;
+    fcs_shape in0, in1, out;
+    fcs_attrs attrs;
+} problem;
 
 /* Runs the op in scratch memory with guards; whether all guards are whole. */
-static bool run(const fcs_isa *isa, const problem *p, int threads, const buffer *in0, const buffer *in1, buffer *out)
+static bool run(const fcs_isa *isa, const problem *p, int threads, const buffer *in0,
+                const buffer *in1, buffer *out)
 {
     fcs_error e = {0};
     const fcs_op *op = fcs_op_find(&e, p->op);
     const fcs_cpu_op *kernel = isa->ops[fcs_op_index(op)];
-    fcs_apply_args a = {.op = op, .attrs = p->attrs, .n_in = 2, .in = {p->in0, p->in1}, .out = p->out};
+    fcs_apply_args a = {
+        .op = op, .attrs = p->attrs, .n_in = 2, .in = {p->in0, p->in1}, .out = p->out};
     size_t bytes = kernel->scratch ? kernel->scratch(&a, threads) : 0;
     unsigned char *scratch = fcs_alloc_aligned(&e, bytes + 64);
     fcs_team *team = fcs_team_new(&e, threads);
@@ -136,7 +153,8 @@ static bool run(const fcs_isa *isa, const problem *p, int threads, const buffer 
         exit(1);
     memset(scratch, 0xff, bytes);
     memset(scratch + bytes, 0x5a, 64);
-    fcs_cpu_call c = {.args = &a, .in = {in0->v, in1->v}, .out = out->v, .scratch = scratch, .team = team};
+    fcs_cpu_call c = {
+        .args = &a, .in = {in0->v, in1->v}, .out = out->v, .scratch = scratch, .team = team};
     kernel->run(&c);
     bool sound = buffer_sound(out);
     for (size_t i = 0; i < 64; i++)
@@ -162,7 +180,8 @@ static void print_problem(const fcs_isa *isa, const problem *p)
 static void check_problem(const fcs_isa *isa, const problem *p)
 {
     for (int integers = 1; integers >= 0; integers--) {
-        buffer in0 = buffer_new(p->in0), in1 = buffer_new(p->in1), out = buffer_new(p->out), again = buffer_new(p->out);
+        buffer in0 = buffer_new(p->in0), in1 = buffer_new(p->in1), out = buffer_new(p->out),
+               again = buffer_new(p->out);
         double *sum = calloc((size_t)out.floats, sizeof *sum), error = 0;
         if (!sum)
             exit(1);
@@ -206,12 +225,14 @@ static void check_convolution(const fcs_isa *isa, bool volume, int64_t ci, int64
             a[FCS_CONV_PAD_HI + i] = pick(0, 4);
             x[i] = pick(1, volume ? 8 : i == 2 ? 40 : 14);
         }
-        int64_t reach = a[FCS_CONV_DILATION + i] * (k[i] - 1) + 1, pads = a[FCS_CONV_PAD_LO + i] + a[FCS_CONV_PAD_HI + i];
+        int64_t reach = a[FCS_CONV_DILATION + i] * (k[i] - 1) + 1,
+                pads = a[FCS_CONV_PAD_LO + i] + a[FCS_CONV_PAD_HI + i];
         if (x[i] + pads < reach)
             x[i] = reach - pads;
         y[i] = (x[i] + pads - reach) / a[FCS_CONV_STRIDE + i] + 1;
     }
-    fcs_shape sx = {{n, ci, x[0], x[1], x[2]}}, sw = {{co, ci, k[0], k[1], k[2]}}, sy = {{n, co, y[0], y[1], y[2]}};
+    fcs_shape sx = {{n, ci, x[0], x[1], x[2]}}, sw = {{co, ci, k[0], k[1], k[2]}},
+              sy = {{n, co, y[0], y[1], y[2]}};
     p.in0 = sx, p.in1 = sw, p.out = sy;
     check_problem(isa, &p);
     p.op = "conv_dx", p.in0 = sy, p.out = sx;
@@ -245,20 +266,18 @@ static buffer window(const buffer *b, int64_t lo, int64_t size)
     return r;
 }
 
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a >= 0 ? a / b : -((-a + b - 1) / b);
-}
+static int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
-/* Columns lo .. hi - 1 of the result of p, computed from the columns of the input that they need with pads rewritten:
- * the bits of the whole. */
-static void check_window(const fcs_isa *isa, const problem *p, const buffer *in0, const buffer *in1, const buffer *whole,
-                         int64_t lo, int64_t hi)
+/* Columns lo .. hi - 1 of the result of p, computed from the columns of the input that they need
+ * with pads rewritten: the bits of the whole. */
+static void check_window(const fcs_isa *isa, const problem *p, const buffer *in0, const buffer *in1,
+                         const buffer *whole, int64_t lo, int64_t hi)
 {
     problem q = *p;
     const int64_t *a = p->attrs.i;
     int64_t s = a[FCS_CONV_STRIDE + 2], d = a[FCS_CONV_DILATION + 2], pad = a[FCS_CONV_PAD_LO + 2];
-    int64_t k = p->in1.n[FCS_W], size = p->in0.n[FCS_W], first, last, *pads = q.attrs.i + FCS_CONV_PAD_LO + 2;
+    int64_t k = p->in1.n[FCS_W], size = p->in0.n[FCS_W], first, last,
+            *pads = q.attrs.i + FCS_CONV_PAD_LO + 2;
     if (!strcmp(p->op, "conv")) {
         first = lo * s - pad, last = (hi - 1) * s + (k - 1) * d - pad;
         *pads = first < 0 ? -first : 0;
@@ -285,10 +304,12 @@ static void check_window(const fcs_isa *isa, const problem *p, const buffer *in0
     free(want.whole);
 }
 
-static void check_windows(const fcs_isa *isa, int64_t ci, int64_t co, int64_t kernel, int64_t stride, int64_t dilation)
+static void check_windows(const fcs_isa *isa, int64_t ci, int64_t co, int64_t kernel,
+                          int64_t stride, int64_t dilation)
 {
     static const int64_t cuts[][2] = {{0, 1}, {0, 7}, {3, 29}, {5, 6}, {13, 61}, {40, 70}, {1, 70}};
-    problem p = {.op = "conv", .attrs = {.i = {1, stride, stride, 1, dilation, dilation, 0, 1, 3, 0, 2, 4}}};
+    problem p = {.op = "conv",
+                 .attrs = {.i = {1, stride, stride, 1, dilation, dilation, 0, 1, 3, 0, 2, 4}}};
     int64_t reach = dilation * (kernel - 1) + 1, h = 3 * stride + reach, w = 90 * stride;
     fcs_shape sx = {{2, ci, 1, h, w}};
     fcs_shape sy = {{2, co, 1, (h + 3 - reach) / stride + 1, (w + 7 - reach) / stride + 1}};
@@ -311,8 +332,9 @@ static void check_windows(const fcs_isa *isa, int64_t ci, int64_t co, int64_t ke
 
 static void check_isa(const fcs_isa *isa)
 {
-    static const int64_t products[][3] = {{1, 1, 1},    {13, 7, 5},    {8, 300, 17},  {70, 33, 6},   {25, 600, 140},
-                                          {130, 65, 9}, {90, 513, 64}, {65, 17, 530}, {66, 2100, 3}, {67, 5, 2090}};
+    static const int64_t products[][3] = {
+        {1, 1, 1},    {13, 7, 5},    {8, 300, 17},  {70, 33, 6},   {25, 600, 140},
+        {130, 65, 9}, {90, 513, 64}, {65, 17, 530}, {66, 2100, 3}, {67, 5, 2090}};
     size_t n = sizeof channels / sizeof *channels;
     for (size_t i = 0; i < n * n; i++)
         check_convolution(isa, i % 3 == 0, channels[i / n], channels[i % n]);

@@ -136,9 +136,9 @@ static void test_pages(lab *l)
                find(stack, "share", NULL, "1", NULL, NULL, "real"), 0);
     CHECK_NEAR(find(stack, "s2", NULL, "1", "x", "share_of_lags_in_envelope_percent", "value"), 100,
                0);
-    CHECK_NEAR(find(stack, "s2", NULL, "1", "x", "share_of_sample_lags_in_envelope_percent",
-                    "value"),
-               100, 0);
+    CHECK_NEAR(
+        find(stack, "s2", NULL, "1", "x", "share_of_sample_lags_in_envelope_percent", "value"), 100,
+        0);
     /* Four samples, at each lag two extremes: leaving each out of its own envelope puts half of
      * them outside, fewer where samples tie. */
     double left_out =

@@ -1,5 +1,6 @@
-/* test_generate.c: streamed generation: tiles equal the whole bit for bit, periodic images wrap around, a latent cell is
- * felt only inside the receptive field that follows from the layer table by hand. */
+/* test_generate.c: streamed generation: tiles equal the whole bit for bit, periodic images wrap
+ * around, a latent cell is felt only inside the receptive field that follows from the layer table
+ * by hand. */
 #include "test.h"
 #include "train/run.h"
 #include "train/tiles.h"
@@ -7,19 +8,24 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Two transposed convolutions 5x5 stride 2, one dilated by 2 convolution, normalized and not: stride 4, small. */
+/* Two transposed convolutions 5x5 stride 2, one dilated by 2 convolution, normalized and not:
+ * stride 4, small. */
 static const char recipe_text[] =
     "name = \"tiny\"; data = { size = 32; }; latent = { channels = 2; };\n"
-    "generator = { layers = ( { type = \"deconv\"; filters = 9; kernel = 5; stride = 2; }, { type = \"relu\"; },\n"
-    "  { type = \"batch_norm\"; }, { type = \"deconv\"; filters = 5; kernel = 5; stride = 2; }, { type = \"relu\"; },\n"
+    "generator = { layers = ( { type = \"deconv\"; filters = 9; kernel = 5; stride = 2; }, { type "
+    "= \"relu\"; },\n"
+    "  { type = \"batch_norm\"; }, { type = \"deconv\"; filters = 5; kernel = 5; stride = 2; }, { "
+    "type = \"relu\"; },\n"
     "  { type = \"conv\"; filters = 8; kernel = 5; dilation = 2; }, { type = \"relu\"; },\n"
     "  { type = \"conv\"; filters = 1; kernel = 3; }, { type = \"tanh\"; } ); init_std = 0.3; };\n"
-    "discriminator = { layers = ( { type = \"conv\"; filters = 8; kernel = 5; stride = 4; }, { type = \"relu\"; },\n"
+    "discriminator = { layers = ( { type = \"conv\"; filters = 8; kernel = 5; stride = 4; }, { "
+    "type = \"relu\"; },\n"
     "  { type = \"conv\"; filters = 1; kernel = 3; } ); };\n"
     "train = { batch = 2; steps = 2; calibration = 2; };\n";
 
-/* Output pixel o of a 'same' transposed convolution of size 5 and stride 2 (it crops 1 leading, SYSTEMS.md) takes input i
- * with tap k = o + 1 - 2 i in 0..4. So the cell i reaches o = 2 i - 1 .. 2 i + 3; the inverse holds for ranges too. */
+/* Output pixel o of a 'same' transposed convolution of size 5 and stride 2 (it crops 1 leading,
+ * SYSTEMS.md) takes input i with tap k = o + 1 - 2 i in 0..4. So the cell i reaches o = 2 i - 1 ..
+ * 2 i + 3; the inverse holds for ranges too. */
 static void through_deconv(int64_t *lo, int64_t *hi)
 {
     *lo = 2 * *lo - 1;
@@ -31,15 +37,17 @@ static void test_field(const fcs_run *run, fcs_error *e)
     fcs_model *m = run->model;
     fcs_graph *g = fcs_graph_new(m->ctx);
     const int64_t cells[3] = {1, 24, 24};
-    fcs_node *out;
-    fcs_tensor *latent;
+    fcs_node *out = NULL;
+    fcs_tensor *latent = NULL;
     fcs_plan *plan = NULL;
     CHECK(g && m->scheme->generator(m, g, cells, &out, &latent, e) == FCS_OK);
+    if (!out)
+        return;
     fcs_tensor *image = fcs_tensor_new(m->ctx, "image", out->shape);
     CHECK(image && !fcs_assign(g, image, out) && !fcs_plan_build(g, NULL, &plan));
     static float z[2 * 24 * 24], before[96 * 96], after[96 * 96];
     for (size_t i = 0; i < sizeof z / sizeof *z; i++)
-        z[i] = (float)((i * 2654435761u % 1000) / 500.0 - 1);
+        z[i] = (float)((double)(i * 2654435761u % 1000) / 500.0 - 1);
     CHECK(out->shape.n[FCS_H] == 96 && out->shape.n[FCS_W] == 96);
     static const int64_t at[][2] = {{12, 12}, {0, 0}, {23, 5}, {7, 22}};
     for (size_t k = 0; k < sizeof at / sizeof *at; k++) {
@@ -74,9 +82,15 @@ static void test_field(const fcs_run *run, fcs_error *e)
     fcs_graph_free(g);
 }
 
-static fcs_image *generate(fcs_run *run, int64_t w, int64_t h, size_t memory, int periodic, int median)
+static fcs_image *generate(fcs_run *run, int64_t w, int64_t h, size_t memory, int periodic,
+                           int median)
 {
-    const fcs_generate_options o = {.width = w, .height = h, .seed = 5, .first = 3, .memory = memory, .periodic = periodic,
+    const fcs_generate_options o = {.width = w,
+                                    .height = h,
+                                    .seed = 5,
+                                    .first = 3,
+                                    .memory = memory,
+                                    .periodic = periodic,
                                     .median = median};
     fcs_image *image = NULL;
     CHECK(fcs_generate_image(run, &o, &image) == FCS_OK);
@@ -90,7 +104,8 @@ static size_t least_memory(fcs_run *run, int64_t w, int64_t h, int periodic, int
 {
     size_t memory = 1 << 12;
     for (; memory < (size_t)1 << 30; memory += memory / 2) {
-        const fcs_generate_options o = {.width = w, .height = h, .memory = memory, .periodic = periodic, .median = median};
+        const fcs_generate_options o = {
+            .width = w, .height = h, .memory = memory, .periodic = periodic, .median = median};
         fcs_image *image = NULL;
         fcs_status s = fcs_generate_image(run, &o, &image);
         fcs_image_free(image);
@@ -102,8 +117,11 @@ static size_t least_memory(fcs_run *run, int64_t w, int64_t h, int periodic, int
 
 static void test_tiles(fcs_run *run)
 {
-    static const struct { int64_t w, h; int periodic, median; } cases[] = {
-        {200, 130, 0, 0}, {33, 257, 0, 0}, {160, 96, 1, 0}, {150, 121, 0, 3}, {96, 128, 1, 5}, {7, 5, 0, 0}, {1, 1, 0, 0}};
+    static const struct {
+        int64_t w, h;
+        int periodic, median;
+    } cases[] = {{200, 130, 0, 0}, {33, 257, 0, 0}, {160, 96, 1, 0}, {150, 121, 0, 3},
+                 {96, 128, 1, 5},  {7, 5, 0, 0},    {1, 1, 0, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t w = cases[i].w, h = cases[i].h;
         size_t small = least_memory(run, w, h, cases[i].periodic, cases[i].median);
@@ -112,7 +130,9 @@ static void test_tiles(fcs_run *run)
         CHECK(small > 0 && whole && tiled);
         if (!whole || !tiled)
             continue;
-        const fcs_tiler_options o = {.size = {1, h, w}, .periodic = cases[i].periodic, .halo = cases[i].median / 2,
+        const fcs_tiler_options o = {.size = {1, h, w},
+                                     .periodic = cases[i].periodic,
+                                     .halo = cases[i].median / 2,
                                      .memory = small};
         fcs_tiler *t = NULL;
         CHECK(fcs_tiler_new(run->model, &o, &run->ctx->error, &t) == FCS_OK);
@@ -126,7 +146,8 @@ static void test_tiles(fcs_run *run)
     }
 }
 
-/* A larger image of the same seed begins with the smaller one, but where the smaller one's far edges are felt. */
+/* A larger image of the same seed begins with the smaller one, but where the smaller one's far
+ * edges are felt. */
 static void test_prefix(fcs_run *run)
 {
     int64_t margin = 0, same = 0;
@@ -145,13 +166,15 @@ static void test_prefix(fcs_run *run)
     fcs_image_free(b);
 }
 
-/* The generator on the plane: the periodic image equals the middle of a latent that repeats it, so that putting copies
- * side by side shows no seam. Both rolled by one latent cell: the reference is made of shifted tiles. */
+/* The generator on the plane: the periodic image equals the middle of a latent that repeats it, so
+ * that putting copies side by side shows no seam. Both rolled by one latent cell: the reference is
+ * made of shifted tiles. */
 static void test_periodic(fcs_run *run)
 {
     const int64_t n = 64;
     fcs_tiler *t = NULL;
-    const fcs_tiler_options o = {.size = {1, n, n}, .periodic = true, .halo = 8, .memory = (size_t)1 << 30};
+    const fcs_tiler_options o = {
+        .size = {1, n, n}, .periodic = true, .halo = 8, .memory = (size_t)1 << 30};
     CHECK(fcs_tiler_new(run->model, &o, &run->ctx->error, &t) == FCS_OK);
     if (!t)
         return;
@@ -171,7 +194,8 @@ static void test_periodic(fcs_run *run)
     for (int64_t y = 8; slab && y < n + 8; y++) {
         seam += fabs((double)slab[y * wide + n + 7] - (double)slab[y * wide + 8]);
         for (int64_t x = 8; x < n + 7; x++)
-            inner += fabs((double)slab[y * wide + x + 1] - (double)slab[y * wide + x]) / (double)(n - 1);
+            inner +=
+                fabs((double)slab[y * wide + x + 1] - (double)slab[y * wide + x]) / (double)(n - 1);
     }
     CHECK(inner > 0 && seam < 2 * inner);
     free(slab);
@@ -227,10 +251,14 @@ static void test_values(fcs_run *run)
 
 static void test_refused(fcs_run *run)
 {
-    static const struct { fcs_generate_options o; const char *says; } cases[] = {
-        {{.width = -1, .height = 4}, "size"}, {{.width = 8, .height = 8, .median = 4}, "median"},
-        {{.width = 8, .height = 8, .depth = 8}, "2D"}, {{.width = 8, .height = 8, .memory = 1}, "memory"},
-        {{.width = 8, .height = 8, .has_threshold = 1, .threshold = 2}, "threshold"}};
+    static const struct {
+        fcs_generate_options o;
+        const char *says;
+    } cases[] = {{{.width = -1, .height = 4}, "size"},
+                 {{.width = 8, .height = 8, .median = 4}, "median"},
+                 {{.width = 8, .height = 8, .depth = 8}, "2D"},
+                 {{.width = 8, .height = 8, .memory = 1}, "memory"},
+                 {{.width = 8, .height = 8, .has_threshold = 1, .threshold = 2}, "threshold"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         fcs_image *image;
         CHECK(fcs_generate_image(run, &cases[i].o, &image) == FCS_FAILED && !image);
@@ -246,7 +274,8 @@ int main(void)
     fcs_image *ti = NULL;
     char path[64];
     snprintf(path, sizeof path, "test-generate-%ld.png", (long)getpid());
-    fcs_status s = fcs_open(&ctx, NULL);
+    const fcs_options one = {.threads = 1}; /* tests run side by side */
+    fcs_status s = fcs_open(&ctx, &one);
     if (!s)
         s = fcs_recipe_from_text(ctx, recipe_text, "test", &recipe);
     if (!s)

@@ -14,7 +14,7 @@ if command -v c++ >/dev/null 2>&1; then
 fi
 library=$(find "$top_builddir/.libs" -name 'libfacies.so*' -o -name 'libfacies.dylib' | head -n 1)
 if [ -n "$library" ] && command -v nm >/dev/null 2>&1; then
-    tr '\n' ' ' <"$header" | grep -o 'FCS_API [^;]*;' | sed 's/(.*//; s/.*[ *]//' | sort -u >"$dir/declared"
+    grep -v '^#' "$header" | tr '\n' ' ' | grep -o 'FCS_API [^;]*;' | sed 's/(.*//; s/.*[ *]//' | sort -u >"$dir/declared"
     nm -D --defined-only "$library" 2>/dev/null | awk '$2 == "T" { print $3 }' | grep -v '^_\|^__asan\|^__ubsan' |
         sort -u >"$dir/exported"
     [ "$(wc -l <"$dir/declared")" -gt 40 ] || fail "only $(wc -l <"$dir/declared") declarations were found"

@@ -1,5 +1,6 @@
-/* test_kernels.c: the elementwise functions on floats of every size against the C library in double precision, what comes
- * of infinities, zeros and NaNs, and that an element's bits do not depend on its place in the block. */
+/* test_kernels.c: the elementwise functions on floats of every size against the C library in double
+ * precision, what comes of infinities, zeros and NaNs, and that an element's bits do not depend on
+ * its place in the block. */
 #include "cpu/cpu.h"
 #include "test.h"
 #include <string.h>
@@ -9,10 +10,17 @@ static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
 static double rsqrt(double x) { return 1 / sqrt(x); }
 static double reciprocal(double x) { return 1 / x; }
 
-/* Bounds in units of the last place of the float next to the exact value; 0.5 is correct rounding. */
-static const struct { const char *name; double (*f)(double); double ulp; } functions[] = {
-    {"exp", exp, 2},          {"log", log, 2},           {"tanh", tanh, 3},   {"sigmoid", sigmoid, 4},
-    {"softplus", softplus, 3}, {"sqrt", sqrt, 0.5001},    {"rsqrt", rsqrt, 2}, {"reciprocal", reciprocal, 0.5001},
+/* Bounds in units of the last place of the float next to the exact value; 0.5 is correct rounding.
+ */
+static const struct {
+    const char *name;
+    double (*f)(double);
+    double ulp;
+} functions[] = {
+    {"exp", exp, 2},           {"log", log, 2},
+    {"tanh", tanh, 3},         {"sigmoid", sigmoid, 4},
+    {"softplus", softplus, 3}, {"sqrt", sqrt, 0.5001},
+    {"rsqrt", rsqrt, 2},       {"reciprocal", reciprocal, 0.5001},
 };
 
 static fcs_cpu_lanes *lanes_of(const fcs_isa *isa, const char *name)
@@ -22,28 +30,32 @@ static fcs_cpu_lanes *lanes_of(const fcs_isa *isa, const char *name)
     return op ? isa->ops[fcs_op_index(op)]->lanes : NULL;
 }
 
-/* Error in units of the last place; 0 where both are the same infinity or NaN, infinite where only one is. */
+/* Error in units of the last place; 0 where both are the same infinity or NaN, infinite where only
+ * one is. */
 static double ulps(float got, double want)
 {
     int exponent;
     if (isnan(want) || isnan(got))
         return isnan(want) && isnan(got) ? 0 : INFINITY;
-    if (fabs(want) > 3.4028235677973366e38 || isinf(got)) /* above the largest float and a half unit: infinity is right */
+    if (fabs(want) > 3.4028235677973366e38 ||
+        isinf(got)) /* above the largest float and a half unit: infinity is right */
         return isinf(got) && (got > 0) == (want > 0) && fabs(want) > 3.4028230e38 ? 0
                : fabs(want) < 3.4028245e38 && fabs(got) > 3.4028234e38f           ? 1
-                                                                        : INFINITY;
+                                                                                  : INFINITY;
     if (want == 0)
         return got == 0 ? 0 : INFINITY;
     frexp(want, &exponent);
     return fabs(got - want) / ldexp(1, exponent < -125 ? -149 : exponent - 24);
 }
 
-/* Every 10007th bit pattern: all exponents, both signs, subnormals, infinities and NaNs among them. */
+/* Every 10007th bit pattern: all exponents, both signs, subnormals, infinities and NaNs among them.
+ */
 static void test_accuracy(const fcs_isa *isa)
 {
     enum { N = 4096 };
     static float x[N], y[N];
-    static const float special[] = {0.0f, -0.0f, 1.0f, -1.0f, INFINITY, -INFINITY, NAN, 0x1p-149f, -0x1p-149f, 3.4e38f};
+    static const float special[] = {0.0f,      -0.0f, 1.0f,      -1.0f,      INFINITY,
+                                    -INFINITY, NAN,   0x1p-149f, -0x1p-149f, 3.4e38f};
     fcs_attrs attrs = {.i = {0}};
     for (size_t k = 0; k < sizeof functions / sizeof *functions; k++) {
         fcs_cpu_lanes *lanes = lanes_of(isa, functions[k].name);
@@ -71,7 +83,8 @@ static void test_accuracy(const fcs_isa *isa)
     }
 }
 
-/* Counts 0 to 67 at every offset in a vector, between canaries, in place: always the bits of the whole block. */
+/* Counts 0 to 67 at every offset in a vector, between canaries, in place: always the bits of the
+ * whole block. */
 static void test_places(const fcs_isa *isa)
 {
     enum { N = 128 };
@@ -90,10 +103,12 @@ static void test_places(const fcs_isa *isa)
         for (int offset = 0; offset < 17; offset++)
             for (int n = 0; n < 68; n++) {
                 memcpy(part, a, sizeof part);
-                isa->ops[op]->lanes(part + offset, part + offset, b + offset, c + offset, n, &attrs);
+                isa->ops[op]->lanes(part + offset, part + offset, b + offset, c + offset, n,
+                                    &attrs);
                 wrong += memcmp(part + offset, whole + offset, (size_t)n * sizeof *part) != 0;
                 wrong += memcmp(part, a, (size_t)offset * sizeof *part) != 0;
-                wrong += memcmp(part + offset + n, a + offset + n, (size_t)(N - offset - n) * sizeof *part) != 0;
+                wrong += memcmp(part + offset + n, a + offset + n,
+                                (size_t)(N - offset - n) * sizeof *part) != 0;
             }
         CHECK(wrong == 0);
     }

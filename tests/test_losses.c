@@ -121,8 +121,8 @@ static double term(const fcs_loss *l)
                                                of the closed form */
         fcs_node *penalty = l->discriminator(&t), *slope = NULL;
         CHECK(fcs_grad(g, 1, &penalty, NULL, 1, &b.parameters[0].node, &slope) == FCS_OK);
-        double change = value(
-            fcs_sum(fcs_mul(slope, b.parameters[0].node), "ncdhw")); /* d/dt at w (1 + t) */
+        double change =
+            value(fcs_sum(fcs_mul(slope, b.parameters[0].node), "ncdhw")); /* d/dt at w (1 + t) */
         CHECK_NEAR(change, strcmp(l->name, "r1") == 0 ? 25 : 2 * (5 - 1) * 5, 1e-4);
     }
     fcs_builder_free(&b);
@@ -140,11 +140,14 @@ static double term(const fcs_loss *l)
 
 int main(void)
 {
-    static const struct { const char *name; double value; } terms[] = {
-        {"weight_decay", 25},            /* 9 + 16; the bias is no kernel */
-        {"r1", 12.5},                    /* |w|^2 / 2 */
-        {"gradient_penalty", 16},        /* (5 - 1)^2 */
-        {"share", 0.125},                /* mean of the fakes 0, of the data 0.125 */
+    static const struct {
+        const char *name;
+        double value;
+    } terms[] = {
+        {"weight_decay", 25},     /* 9 + 16; the bias is no kernel */
+        {"r1", 12.5},             /* |w|^2 / 2 */
+        {"gradient_penalty", 16}, /* (5 - 1)^2 */
+        {"share", 0.125},         /* mean of the fakes 0, of the data 0.125 */
     };
     if (fcs_open(&ctx, NULL) != FCS_OK)
         return 1;

@@ -269,9 +269,9 @@ typedef struct texture_case {
 } texture_case;
 static const texture_case grey_case = {{{500088, 104456292, 549516}, {491202, 98597528, 383034}},
                                        {1914, 556, 365, 0, 0, 0, 0, 0, 0, 0}};
-static const texture_case binary_case = {{{771239, 183383727, 5462048},
-                                          {704428, 160641272, 4282064}},
-                                         {1996, 400, 439, 0, 0, 0, 0, 0, 0, 0}};
+static const texture_case binary_case = {
+    {{771239, 183383727, 5462048}, {704428, 160641272, 4282064}},
+    {1996, 400, 439, 0, 0, 0, 0, 0, 0, 0}};
 
 static void test_texture(const fcs_page_view *page, const texture_case *c)
 {

@@ -7,23 +7,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RECIPE \
-    "data = { size = 32; };\n" \
-    "latent = { channels = 2; };\n" \
-    "generator = { init_std = 0.1; average = 0.9; optimizer = { type = \"adam\"; rate = 0.001; " \
-    "}; layers = (\n" \
+#define RECIPE                                                                                     \
+    "data = { size = 32; };\n"                                                                     \
+    "latent = { channels = 2; };\n"                                                                \
+    "generator = { init_std = 0.1; average = 0.9; optimizer = { type = \"adam\"; rate = 0.001; "   \
+    "}; layers = (\n"                                                                              \
     "  { type = \"deconv\"; filters = 6; kernel = 5; stride = 2; }, { type = \"relu\"; }, { type " \
-    "= \"batch_norm\"; },\n" \
+    "= \"batch_norm\"; },\n"                                                                       \
     "  { type = \"deconv\"; filters = 4; kernel = 5; stride = 2; }, { type = \"relu\"; }, { type " \
-    "= \"instance_norm\"; },\n" \
-    "  { type = \"conv\"; filters = 0; kernel = 5; dilation = 2; }, { type = \"tanh\"; } ); };\n" \
-    "discriminator = { init_std = 0.1; optimizer = { type = \"adam\"; rate = 0.001; }; layers = " \
-    "(\n" \
-    "  { type = \"noise\"; }, { type = \"conv\"; filters = 5; kernel = 9; stride = 2; }, { type " \
-    "= \"leaky_relu\"; },\n" \
-    "  { type = \"conv\"; filters = 1; kernel = 5; stride = 2; spectral = true; } ); };\n" \
-    "loss = { weight_decay = 1e-4; r1 = 0.5; penalty_every = 2; share = 0.3; real_label = 0.9; " \
-    "};\n" \
+    "= \"instance_norm\"; },\n"                                                                    \
+    "  { type = \"conv\"; filters = 0; kernel = 5; dilation = 2; }, { type = \"tanh\"; } ); };\n"  \
+    "discriminator = { init_std = 0.1; optimizer = { type = \"adam\"; rate = 0.001; }; layers = "  \
+    "(\n"                                                                                          \
+    "  { type = \"noise\"; }, { type = \"conv\"; filters = 5; kernel = 9; stride = 2; }, { type "  \
+    "= \"leaky_relu\"; },\n"                                                                       \
+    "  { type = \"conv\"; filters = 1; kernel = 5; stride = 2; spectral = true; } ); };\n"         \
+    "loss = { weight_decay = 1e-4; r1 = 0.5; penalty_every = 2; share = 0.3; real_label = 0.9; "   \
+    "};\n"                                                                                         \
     "train = { steps = 100; batch = 3; calibration = 4; };\n"
 
 static fcs_context *ctx;
@@ -197,8 +197,8 @@ static void test_calibrate(void)
     CHECK(a->scheme->calibrate(a, &ctx->error) == FCS_OK);
     for (size_t i = 0; i < a->n_tensors; i++) {
         const fcs_tensor *x = a->tensors[i].tensor, *y = fcs_model_tensor_find(b, x->name);
-        bool same = memcmp(x->data, y->data, (size_t)fcs_shape_floats(x->shape) * sizeof(float)) ==
-                    0;
+        bool same =
+            memcmp(x->data, y->data, (size_t)fcs_shape_floats(x->shape) * sizeof(float)) == 0;
         CHECK(same == (strstr(x->name, ".frozen.") == NULL));
         changed += !same;
         if (strstr(x->name, ".variance"))
@@ -230,6 +230,39 @@ static void test_average(void)
     CHECK(fabs((double)w->data[3] - first) > 1e-5);
     fcs_model_free(m);
     fcs_recipe_free(r);
+}
+
+/* How far one step moves a weight: Adam's steps are near the rate. */
+static double moved(fcs_model *m, int64_t n)
+{
+    const fcs_tensor *w = fcs_model_tensor_find(m, "discriminator.conv1.weight");
+    double before = (double)w->data[0];
+    CHECK(step(m, n) == FCS_OK);
+    return fabs((double)w->data[0] - before);
+}
+
+/* The rate stays up for good by default, and otherwise falls over the planned 100 steps, but never
+ * to nothing. */
+static void test_rate(void)
+{
+    fcs_recipe *r = recipe_of(NULL), *falling = recipe_of("discriminator.optimizer.decay_from=0.5");
+    fcs_model *a = model_of(r, true), *b = model_of(falling, true);
+    const float *factor = ((fcs_adversarial *)b->state)->factor[0]->data;
+    static const struct {
+        int64_t step;
+        double factor;
+    } want[] = {{0, 1}, {50, 1}, {75, 0.5}, {90, 0.2}, {99, 0.02}, {500, 0.02}};
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+        CHECK(moved(b, want[i].step) > 0);
+        CHECK_NEAR(*factor, want[i].factor, 1e-6);
+        CHECK(((fcs_adversarial *)b->state)->factor[1]->data[0] == 1);
+        CHECK(moved(a, want[i].step) > 1e-5);
+        CHECK(((fcs_adversarial *)a->state)->factor[0]->data[0] == 1);
+    }
+    fcs_model_free(a);
+    fcs_model_free(b);
+    fcs_recipe_free(r);
+    fcs_recipe_free(falling);
 }
 
 static void test_generator(void)
@@ -334,6 +367,7 @@ int main(void)
     test_not_finite();
     test_calibrate();
     test_average();
+    test_rate();
     test_generator();
     test_latent();
     test_variants();

@@ -12,7 +12,8 @@ static const char *outcome(const char *text)
     static char shape[96];
     fcs_case c;
     fcs_error_clear(&e);
-    if (fcs_case_parse(&e, NULL, text, &c) != FCS_OK) return e.message;
+    if (fcs_case_parse(&e, NULL, text, &c) != FCS_OK)
+        return e.message;
     fcs_shape_text(c.args.out, shape);
     fcs_case_free(&c);
     return shape;
@@ -21,7 +22,8 @@ static const char *outcome(const char *text)
 static void gives(const char *text, const char *shape)
 {
     const char *got = outcome(text);
-    if (strcmp(got, shape)) fprintf(stderr, "%s: %s, not %s\n", text, got, shape);
+    if (strcmp(got, shape))
+        fprintf(stderr, "%s: %s, not %s\n", text, got, shape);
     CHECK(!strcmp(got, shape));
 }
 
@@ -29,16 +31,20 @@ static void gives(const char *text, const char *shape)
 static void refused(const char *text, const char *word)
 {
     const char *got = outcome(text);
-    if (e.status == FCS_OK || !strstr(got, word)) fprintf(stderr, "%s: %s (wanted: %s)\n", text, got, word);
+    if (e.status == FCS_OK || !strstr(got, word))
+        fprintf(stderr, "%s: %s (wanted: %s)\n", text, got, word);
     CHECK(e.status == FCS_FAILED && strstr(got, word) && !strchr(got, '\n'));
 }
 
 /* Sizes from SYSTEMS.md and from the formula in ops.h. */
 static void test_shapes(void)
 {
-    gives("conv in=1x1x1x384x384,64x1x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4", "1x64x1x192x192");
-    gives("conv_dx in=8x1x1x12x12,1x512x1x5x5 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2", "8x512x1x24x24");
-    gives("conv in=1x512x1x384x384,1x512x1x5x5 dilation=1,5,5 pad_lo=0,10,10 pad_hi=0,10,10", "1x1x1x384x384");
+    gives("conv in=1x1x1x384x384,64x1x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4",
+          "1x64x1x192x192");
+    gives("conv_dx in=8x1x1x12x12,1x512x1x5x5 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2",
+          "8x512x1x24x24");
+    gives("conv in=1x512x1x384x384,1x512x1x5x5 dilation=1,5,5 pad_lo=0,10,10 pad_hi=0,10,10",
+          "1x1x1x384x384");
     gives("conv_dx in=1x16x4x4x4,16x512x4x4x4 stride=2 pad_lo=2 pad_hi=2", "1x512x6x6x6");
     gives("conv_dx in=1x64x34x34x34,64x3x4x4x4 stride=2 pad_lo=3 pad_hi=3", "1x3x64x64x64");
     gives("conv_dw in=2x3x1x9x7,2x5x1x7x5", "5x3x1x3x3");
@@ -94,8 +100,10 @@ static void test_text(void)
     fcs_attrs a, again;
     fcs_text t = {0};
     CHECK(fcs_attrs_parse(&e, op, " stride=1,2,2  pad_lo=0,1,3 dilation=2 ", &a) == FCS_OK);
-    CHECK(a.i[FCS_CONV_STRIDE] == 1 && a.i[FCS_CONV_STRIDE + 2] == 2 && a.i[FCS_CONV_PAD_LO + 2] == 3);
-    CHECK(a.i[FCS_CONV_DILATION] == 2 && a.i[FCS_CONV_DILATION + 2] == 2 && a.i[FCS_CONV_PAD_HI] == 0);
+    CHECK(a.i[FCS_CONV_STRIDE] == 1 && a.i[FCS_CONV_STRIDE + 2] == 2 &&
+          a.i[FCS_CONV_PAD_LO + 2] == 3);
+    CHECK(a.i[FCS_CONV_DILATION] == 2 && a.i[FCS_CONV_DILATION + 2] == 2 &&
+          a.i[FCS_CONV_PAD_HI] == 0);
     fcs_attrs_text(op, &a, &t);
     CHECK(t.s && !strcmp(t.s, "stride=1,2,2 dilation=2 pad_lo=0,1,3"));
     CHECK(fcs_attrs_parse(&e, op, t.s, &again) == FCS_OK && !memcmp(&a, &again, sizeof a));
@@ -106,16 +114,29 @@ static void test_text(void)
     free(t.s);
 }
 
-/* y[0] = 1*5 + 2*6 + 3*7, y[1] with the pixel behind the edge 0; and the two adjoints of the same. */
+/* y[0] = 1*5 + 2*6 + 3*7, y[1] with the pixel behind the edge 0; and the two adjoints of the same.
+ */
 static void test_by_hand(fcs_context *ctx)
 {
-    static const struct { const char *text; float a[4], b[4], want[4]; int n; } known[] = {
+    static const struct {
+        const char *text;
+        float a[4], b[4], want[4];
+        int n;
+    } known[] = {
         {"conv in=1x1x1x1x4,1x1x1x1x3", {1, 2, 3, 4}, {5, 6, 7}, {38, 56}, 2},
         {"conv in=1x1x1x1x4,1x1x1x1x3 stride=2 pad_hi=0,0,1", {1, 2, 3, 4}, {5, 6, 7}, {38, 39}, 2},
         {"conv_dx in=1x1x1x1x2,1x1x1x1x3", {1, 2}, {5, 6, 7}, {5, 16, 19, 14}, 4},
         {"conv_dx in=1x1x1x1x2,1x1x1x1x2 stride=2", {1, 2}, {5, 6}, {5, 6, 10, 12}, 4},
-        {"conv_dw in=1x1x1x1x4,1x1x1x1x2", {1, 2, 3, 4}, {5, 6}, {17, 28, 39}, 3}, /* 1*5+2*6, 2*5+3*6, 3*5+4*6 */
-        {"conv_dw in=1x1x1x1x4,1x1x1x1x2 dilation=3 size=1,1,2 pad_hi=0,0,1", {1, 2, 3, 4}, {5, 6}, {17, 20}, 2},
+        {"conv_dw in=1x1x1x1x4,1x1x1x1x2",
+         {1, 2, 3, 4},
+         {5, 6},
+         {17, 28, 39},
+         3}, /* 1*5+2*6, 2*5+3*6, 3*5+4*6 */
+        {"conv_dw in=1x1x1x1x4,1x1x1x1x2 dilation=3 size=1,1,2 pad_hi=0,0,1",
+         {1, 2, 3, 4},
+         {5, 6},
+         {17, 20},
+         2},
         {"matmul in=2x2x1x1x1,2x2x1x1x1", {1, 2, 3, 4}, {5, 6, 7, 8}, {19, 22, 43, 50}, 4},
         {"matmul in=2x2x1x1x1,2x2x1x1x1 ta=1", {1, 2, 3, 4}, {5, 6, 7, 8}, {26, 30, 38, 44}, 4},
         {"matmul in=2x2x1x1x1,2x2x1x1x1 tb=1", {1, 2, 3, 4}, {5, 6, 7, 8}, {17, 23, 39, 53}, 4},
@@ -133,10 +154,13 @@ static void test_by_hand(fcs_context *ctx)
         const float *in[2] = {known[k].a, known[k].b};
         CHECK(fcs_case_parse(&ctx->error, NULL, known[k].text, &c) == FCS_OK);
         CHECK(fcs_shape_count(c.args.out) == known[k].n);
-        for (int i = 0; i < 4; i++) a[i] = (double)known[k].a[i], b[i] = (double)known[k].b[i];
+        for (int i = 0; i < 4; i++)
+            a[i] = (double)known[k].a[i], b[i] = (double)known[k].b[i];
         fcs_ref_call call = {.args = &c.args, .in = {a, b}, .out = want};
         fcs_refs[fcs_op_index(c.args.op)](&call);
-        CHECK(fcs_apply_kernel(&ctx->error, ctx->isa, team, &c.args, in, got, 0, 0, trouble) == FCS_OK && !*trouble);
+        CHECK(fcs_apply_kernel(&ctx->error, ctx->isa, team, &c.args, in, got, 0, 0, trouble) ==
+                  FCS_OK &&
+              !*trouble);
         for (int i = 0; i < known[k].n; i++) {
             CHECK_NEAR(got[i], known[k].want[i], 0);
             CHECK_NEAR(want[i], known[k].want[i], 0);

@@ -66,10 +66,7 @@ static void descend(const fcs_optimizer *o, const double *values, double *w)
         fcs_tensor_free(pool[--n_pool]);
 }
 
-static double factor_of(int i)
-{
-    return i == STEPS - 1 ? 0.5 : 1;
-}
+static double factor_of(int i) { return i == STEPS - 1 ? 0.5 : 1; }
 
 /* Kingma and Ba, algorithm 1. By hand, rate 0.1, beta1 0.5, beta2 0.9, g = 0.1, -0.25, 0.001:
  * step 1: m = .05, v = .001; m/.5 = .1, v/.1 = .01: w = 1 - .1 = .9
@@ -142,7 +139,9 @@ static void test_sgd(const fcs_optimizer *o)
 
 int main(void)
 {
-    static const struct { const char *name; void (*test)(const fcs_optimizer *o);
+    static const struct {
+        const char *name;
+        void (*test)(const fcs_optimizer *o);
     } tests[] = {{"adam", test_adam},
                  {"rmsprop", test_rmsprop},
                  {"adadelta", test_adadelta},

@@ -1,5 +1,5 @@
-/* test_plan.c: the planner. Values against hand-made ones, and random graphs planned in two ways: fused with places shared,
- * and every node its own step and place. */
+/* test_plan.c: the planner. Values against hand-made ones, and random graphs planned in two ways:
+ * fused with places shared, and every node its own step and place. */
 #include "graph/graph.h"
 #include "cpu/cpu.h"
 #include "test.h"
@@ -19,10 +19,7 @@ static fcs_tensor *tensor(const char *name, fcs_shape s, double scale)
     return t;
 }
 
-static void get(const fcs_tensor *t, float *out)
-{
-    fcs_tensor_get(t, out);
-}
+static void get(const fcs_tensor *t, float *out) { fcs_tensor_get(t, out); }
 
 /* Reads see old values, whatever is assigned in the same run; two tensors can be swapped. */
 static void test_assignments(void)
@@ -73,8 +70,8 @@ static void test_in_place(void)
     fcs_tensor_free(d);
 }
 
-/* Bias, batch norm and activation behind a convolution: three passes (mean, variance, result), one big value beside the
- * convolution's; what is planned is what is allocated. */
+/* Bias, batch norm and activation behind a convolution: three passes (mean, variance, result), one
+ * big value beside the convolution's; what is planned is what is allocated. */
 static void test_fusion(void)
 {
     fcs_shape s = fcs_shape_of(2, 16, 1, 24, 24), v = fcs_shape_of(1, 16, 1, 1, 1);
@@ -86,7 +83,8 @@ static void test_fusion(void)
     fcs_node *r = fcs_unary("leaky_relu", fcs_add(z, fcs_read(g, bias)));
     fcs_node *d = fcs_sub(r, fcs_mean(r, "ndhw"));
     fcs_node *var = fcs_mean(fcs_unary("square", d), "ndhw");
-    fcs_node *n = fcs_mul(fcs_mul(d, fcs_unary("rsqrt", fcs_affine(var, 1, 1e-9))), fcs_read(g, gamma));
+    fcs_node *n =
+        fcs_mul(fcs_mul(d, fcs_unary("rsqrt", fcs_affine(var, 1, 1e-9))), fcs_read(g, gamma));
     fcs_assign(g, y, n);
     fcs_plan *p = NULL;
     CHECK(fcs_plan_new(g, &p) == FCS_OK);
@@ -120,34 +118,98 @@ static void test_fusion(void)
         fcs_tensor_free(all[i]);
 }
 
+/* ---- windows ---- */
+typedef struct cut_out {
+    fcs_tensor *made[4];
+    int n;
+} cut_out;
+
+static fcs_tensor *window_of(void *user, fcs_tensor *t, const fcs_box *box)
+{
+    cut_out *c = user;
+    int64_t h = box->hi[FCS_H] - box->lo[FCS_H], w = box->hi[FCS_W] - box->lo[FCS_W];
+    fcs_tensor *part = fcs_tensor_new(ctx, "part", fcs_shape_of(1, t->shape.n[FCS_C], 1, h, w));
+    int64_t cs = fcs_channel_stride(t->shape.n[FCS_C]);
+    for (int64_t y = 0; y < h; y++)
+        memcpy(part->data + y * w * cs,
+               t->data + ((y + box->lo[FCS_H]) * t->shape.n[FCS_W] + box->lo[FCS_W]) * cs,
+               (size_t)(w * cs) * sizeof(float));
+    return c->made[c->n++] = part;
+}
+
+/* Two images, padded and joined side by side: every box of the result, from windows of the two,
+ * equals the whole; boxes that see one image only, or nothing but padding, included. */
+static void test_windows(void)
+{
+    fcs_shape s = fcs_shape_of(1, 3, 1, 4, 3), all = fcs_shape_of(1, 3, 1, 7, 12);
+    fcs_tensor *a = tensor("a", s, 1), *b = tensor("b", s, 2), *y = fcs_tensor_new(ctx, "y", all);
+    fcs_graph *g = fcs_graph_new(ctx);
+    fcs_node *in[2] = {fcs_read(g, a), fcs_read(g, b)}, *joined;
+    fcs_plan *p = NULL;
+    in[0] = fcs_apply(g, "pad", "leading=0,0,0,2,1 trailing=0,0,0,1,2", 1, &in[0]);
+    in[1] = fcs_apply(g, "pad", "leading=0,0,0,3,3", 1, &in[1]);
+    joined = fcs_apply(g, "concat", "axis=4", 2, in);
+    CHECK(joined && fcs_assign(g, y, joined) == FCS_OK && fcs_plan_new(g, &p) == FCS_OK);
+    CHECK(p && fcs_plan_run(p, 0, 0) == FCS_OK);
+    for (int64_t top = 0; joined && top < 7; top++)
+        for (int64_t left = 0; left < 12; left++) {
+            fcs_box box = {{0, 0, 0, top, left}, {1, 3, 1, top + 1, left + 2 < 12 ? left + 2 : 12}};
+            fcs_tensor *part =
+                fcs_tensor_new(ctx, "out", fcs_shape_of(1, 3, 1, 1, box.hi[4] - left));
+            fcs_graph *small = fcs_graph_new(ctx);
+            fcs_plan *plan = NULL;
+            cut_out c = {{NULL}, 0};
+            fcs_node *n = fcs_graph_window(small, joined, &box, window_of, &c);
+            CHECK(n && fcs_assign(small, part, n) == FCS_OK &&
+                  fcs_plan_new(small, &plan) == FCS_OK);
+            CHECK(plan && fcs_plan_run(plan, 0, 0) == FCS_OK);
+            CHECK(memcmp(part->data, y->data + (top * 12 + left) * 3,
+                         (size_t)fcs_shape_floats(part->shape) * sizeof(float)) == 0);
+            fcs_plan_free(plan);
+            fcs_graph_free(small);
+            fcs_tensor_free(part);
+            for (int i = 0; i < c.n; i++)
+                fcs_tensor_free(c.made[i]);
+        }
+    fcs_plan_free(p);
+    fcs_graph_free(g);
+    fcs_tensor_free(a);
+    fcs_tensor_free(b);
+    fcs_tensor_free(y);
+}
+
 /* ---- random graphs ---- */
 enum { TENSORS = 6, NODES = 40, RESULTS = 5 };
 static uint64_t dice_state;
-static int dice(int n)
-{
-    return (int)fcs_random_below(99, 0, 1, dice_state++, n);
-}
+static int dice(int n) { return (int)fcs_random_below(99, 0, 1, dice_state++, n); }
 
 static const fcs_shape shapes[] = {
-    {{2, 17, 1, 5, 3}}, {{1, 17, 1, 1, 1}}, {{2, 1, 1, 5, 3}}, {{2, 17, 1, 1, 1}}, {{1, 1, 1, 1, 1}}, {{2, 17, 1, 5, 3}},
+    {{2, 17, 1, 5, 3}}, {{1, 17, 1, 1, 1}}, {{2, 1, 1, 5, 3}},
+    {{2, 17, 1, 1, 1}}, {{1, 1, 1, 1, 1}},  {{2, 17, 1, 5, 3}},
 };
 
 static fcs_node *random_node(fcs_graph *g, fcs_node **have, int n)
 {
-    static const char *const unary[] = {"neg", "relu", "tanh", "affine", "leaky_relu", "sigmoid", "abs", "step"};
+    static const char *const unary[] = {"neg",        "relu",    "tanh", "affine",
+                                        "leaky_relu", "sigmoid", "abs",  "step"};
     static const char *const binary[] = {"add", "sub", "mul", "max", "less"};
     static const char *const axes[] = {"ndhw", "c", "ncdhw", "dhw", "n"};
     fcs_node *a = have[dice(n)], *b = have[dice(n)];
     fcs_shape s;
     switch (dice(8)) {
     case 0: return fcs_sum(a, axes[dice(5)]);
-    case 1: return fcs_shape_broadcast(a->shape, shapes[0], &s) && fcs_shape_equal(s, shapes[0])
-                       ? fcs_broadcast(a, shapes[0]) : a;
-    case 2: case 3: return fcs_unary(unary[dice(8)], a);
+    case 1:
+        return fcs_shape_broadcast(a->shape, shapes[0], &s) && fcs_shape_equal(s, shapes[0])
+                   ? fcs_broadcast(a, shapes[0])
+                   : a;
+    case 2:
+    case 3: return fcs_unary(unary[dice(8)], a);
     case 4: return fcs_reshape(a, fcs_shape_of(1, fcs_shape_count(a->shape), 1, 1, 1));
     default: {
         fcs_node *in[2] = {a, b};
-        return fcs_shape_broadcast(a->shape, b->shape, &s) ? fcs_apply(g, binary[dice(5)], NULL, 2, in) : a;
+        return fcs_shape_broadcast(a->shape, b->shape, &s)
+                   ? fcs_apply(g, binary[dice(5)], NULL, 2, in)
+                   : a;
     }
     }
 }
@@ -229,6 +291,7 @@ int main(void)
     test_assignments();
     test_in_place();
     test_fusion();
+    test_windows();
     for (int i = 0; i < 300; i++)
         test_random_graph(i);
     CHECK(ctx->allocated == 0); /* all that was allocated was given back */

@@ -6,11 +6,15 @@
 /* Known answers of Random123's kat_vectors for philox4x32, 10 rounds. */
 static void test_philox(void)
 {
-    static const struct { uint32_t counter[4], key[2], out[4]; } kat[] = {
+    static const struct {
+        uint32_t counter[4], key[2], out[4];
+    } kat[] = {
         {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff},
+        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+         {0xffffffff, 0xffffffff},
          {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+         {0xa4093822, 0x299f31d0},
          {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
     };
     for (size_t i = 0; i < sizeof kat / sizeof *kat; i++) {
@@ -21,7 +25,8 @@ static void test_philox(void)
     /* The layout: numbers 0..3 of stream 0, step 0, seed 0 are the words of counter zero. */
     for (uint64_t i = 0; i < 4; i++)
         CHECK(fcs_random_uniform(0, 0, 0, i) == (float)(kat[0].out[i] >> 8) / 16777216.0f);
-    CHECK(fcs_hash("") == 0xcbf29ce484222325u && fcs_hash("foobar") == 0x85944171f73967e8u); /* FNV's own vectors */
+    CHECK(fcs_hash("") == 0xcbf29ce484222325u &&
+          fcs_hash("foobar") == 0x85944171f73967e8u); /* FNV's own vectors */
 }
 
 /* Bulk equals single, at every offset and length round the block sizes. */
@@ -54,7 +59,8 @@ static int compare(const void *a, const void *b)
 static double normal_cdf(double x) { return 0.5 * erfc(-x * sqrt(0.5)); }
 static double uniform_cdf(double x) { return x; }
 
-/* Largest distance between the empirical and the exact distribution, times sqrt(n): above 1.95 once in 1000 samples. */
+/* Largest distance between the empirical and the exact distribution, times sqrt(n): above 1.95 once
+ * in 1000 samples. */
 static double ks_distance(float *x, size_t n, double (*cdf)(double))
 {
     double worst = 0;
@@ -66,7 +72,8 @@ static double ks_distance(float *x, size_t n, double (*cdf)(double))
     return worst * sqrt((double)n);
 }
 
-/* Moments within five standard deviations, Kolmogorov-Smirnov, no correlation with the neighbour. */
+/* Moments within five standard deviations, Kolmogorov-Smirnov, no correlation with the neighbour.
+ */
 static void test_distributions(void)
 {
     enum { N = 1 << 19 };
@@ -100,8 +107,9 @@ static void test_distributions(void)
     free(x);
 }
 
-/* Each normal against its word: Phi(-|x|) must be (bits + 1/2) 2^-32. The word comes from the uniform's top 24 bits, so
- * the quantile is known up to 2^-24 of probability; and over many draws the far tail appears as often as it should. */
+/* Each normal against its word: Phi(-|x|) must be (bits + 1/2) 2^-32. The word comes from the
+ * uniform's top 24 bits, so the quantile is known up to 2^-24 of probability; and over many draws
+ * the far tail appears as often as it should. */
 static void test_quantile(void)
 {
     enum { N = 1 << 22, PART = 1 << 14 };
@@ -113,7 +121,8 @@ static void test_quantile(void)
         fcs_random_normals(1, 2, 3, first, PART, x);
         for (int i = 0; i < PART; i++) {
             double fraction = u[i] >= 0.5f ? u[i] - 0.5 : (double)u[i]; /* p / (1/2) / 2 */
-            double p = normal_cdf(-fabs((double)x[i])), density = exp(-0.5 * x[i] * x[i]) / 2.50662827463;
+            double p = normal_cdf(-fabs((double)x[i])),
+                   density = exp(-0.5 * x[i] * x[i]) / 2.50662827463;
             misplaced += (x[i] < 0) != (u[i] >= 0.5f);
             /* distance in x from the interval of probabilities that the 24 bits leave open */
             double off = fmax(fmax(fraction - p, p - (fraction + 0x1p-24)), 0) / density;
@@ -130,8 +139,8 @@ static void test_quantile(void)
     CHECK(extreme > 4.6 && extreme < 6.4); /* P(max < 4.6) = exp(-17) */
 }
 
-/* The same bits everywhere: the sum was computed by a program of its own in Python, with integers of any size and single
- * precision rounded by struct.pack. */
+/* The same bits everywhere: the sum was computed by a program of its own in Python, with integers
+ * of any size and single precision rounded by struct.pack. */
 static void test_bits(void)
 {
     static float x[4 * 4096];
@@ -151,7 +160,8 @@ static void test_streams(void)
     float a = fcs_random_uniform(1, 1, 1, 1);
     CHECK(a != fcs_random_uniform(2, 1, 1, 1) && a != fcs_random_uniform(1, 2, 1, 1));
     CHECK(a != fcs_random_uniform(1, 1, 2, 1) && a != fcs_random_uniform(1, 1, 1, 2));
-    CHECK(a != fcs_random_uniform(1ull << 32 | 1, 1, 1, 1) && a != fcs_random_uniform(1, 1ull << 32 | 1, 1, 1));
+    CHECK(a != fcs_random_uniform(1ull << 32 | 1, 1, 1, 1) &&
+          a != fcs_random_uniform(1, 1ull << 32 | 1, 1, 1));
     CHECK(fcs_random_stream("a") != fcs_random_stream("b"));
 }
 
@@ -175,7 +185,8 @@ static void test_below(void)
         CHECK(outside == 0);
         CHECK(chi <= freedom + 5 * sqrt(2 * freedom) + 5);
     }
-    /* 3 * 2^29 is where a 32-bit remainder would favour the lower third: 3/4 of draws instead of 1/2 below the middle. */
+    /* 3 * 2^29 is where a 32-bit remainder would favour the lower third: 3/4 of draws instead of
+     * 1/2 below the middle. */
     int64_t n = 3ll << 29, low = 0;
     for (uint64_t i = 0; i < N; i++)
         low += fcs_random_below(12, 0, 5, i, n) < n / 2;

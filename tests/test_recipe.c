@@ -207,7 +207,7 @@ static void test_set(void)
     fcs_recipe_free(r);
 }
 
-#define GENERATOR \
+#define GENERATOR                                                                                  \
     "generator = { layers = ( { type = \"deconv\"; stride = 2; }, { type = \"tanh\"; } ); };"
 #define DISCRIMINATOR "discriminator = { layers = ( { type = \"conv\"; } ); };"
 /* A text that fails, and words of its message. */

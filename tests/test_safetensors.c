@@ -1,4 +1,5 @@
-/* test_safetensors.c: files written by the Python package, our own round trip, and what must be refused. */
+/* test_safetensors.c: files written by the Python package, our own round trip, and what must be
+ * refused. */
 #include "test.h"
 #include "train/safetensors.h"
 #include <string.h>
@@ -11,8 +12,8 @@ static const char *source_file(const char *name, char path[512])
     return path;
 }
 
-/* tests/data/python.safetensors was written by safetensors 0.8.0 for numpy; its values are those of the script
- * in tests/data/README.md. */
+/* tests/data/python.safetensors was written by safetensors 0.8.0 for numpy; its values are those of
+ * the script in tests/data/README.md. */
 static void test_python(void)
 {
     fcs_error e = {0};
@@ -26,23 +27,29 @@ static void test_python(void)
     CHECK(!strcmp(fcs_safetensors_meta(st, "step"), "42"));
     CHECK(!fcs_safetensors_meta(st, "nothing") && !fcs_safetensors_find(st, "nothing"));
     const fcs_st_tensor *w = fcs_safetensors_find(st, "generator.up1.weight");
-    CHECK(w && w->dtype == FCS_DTYPE_F32 && w->rank == 4 && w->shape[0] == 2 && w->shape[1] == 3 && w->shape[3] == 2);
+    CHECK(w && w->dtype == FCS_DTYPE_F32 && w->rank == 4 && w->shape[0] == 2 && w->shape[1] == 3 &&
+          w->shape[3] == 2);
     float values[24];
     CHECK(fcs_safetensors_read(&e, st, w, values) == FCS_OK);
     for (int i = 0; i < 24; i++)
         CHECK_NEAR(values[i], (i - 11.5) / 4, 0);
     const fcs_st_tensor *counts = fcs_safetensors_find(st, "counts");
     int64_t numbers[4];
-    CHECK(counts && counts->dtype == FCS_DTYPE_I64 && !fcs_safetensors_read(&e, st, counts, numbers));
+    CHECK(counts && counts->dtype == FCS_DTYPE_I64 &&
+          !fcs_safetensors_read(&e, st, counts, numbers));
     CHECK(numbers[0] == 1 && numbers[1] == -2 && numbers[2] == INT64_C(1) << 40 && numbers[3] == 7);
-    const fcs_st_tensor *flags = fcs_safetensors_find(st, "flags"), *scalar = fcs_safetensors_find(st, "scalar");
+    const fcs_st_tensor *flags = fcs_safetensors_find(st, "flags"),
+                        *scalar = fcs_safetensors_find(st, "scalar");
     unsigned char bytes[5];
-    CHECK(flags && flags->dtype == FCS_DTYPE_U8 && !fcs_safetensors_read(&e, st, flags, bytes) && bytes[1] == 255);
+    CHECK(flags && flags->dtype == FCS_DTYPE_U8 && !fcs_safetensors_read(&e, st, flags, bytes) &&
+          bytes[1] == 255);
     CHECK(scalar && scalar->rank == 0 && !fcs_safetensors_read(&e, st, scalar, values));
     CHECK_NEAR(values[0], 2.75, 0);
     fcs_safetensors_close(st);
 
-    CHECK(fcs_safetensors_open(&e, source_file("python-f16.safetensors", path), &st) == FCS_FAILED && !st);
+    CHECK(fcs_safetensors_open(&e, source_file("python-f16.safetensors", path), &st) ==
+              FCS_FAILED &&
+          !st);
     CHECK(strstr(e.message, "F16") && strstr(e.message, "\"h\""));
 }
 
@@ -67,7 +74,8 @@ static void test_round_trip(const char *path)
         return;
     float y[6];
     int64_t m = 0;
-    CHECK(!fcs_safetensors_read(&e, st, fcs_safetensors_find(st, "x"), y) && !memcmp(x, y, sizeof x));
+    CHECK(!fcs_safetensors_read(&e, st, fcs_safetensors_find(st, "x"), y) &&
+          !memcmp(x, y, sizeof x));
     CHECK(!fcs_safetensors_read(&e, st, fcs_safetensors_find(st, "n \"quoted\""), &m) && m == n[0]);
     CHECK(!strcmp(fcs_safetensors_meta(st, "recipe"), meta[0].value));
     CHECK(!strcmp(fcs_safetensors_meta(st, "bytes"), "caf?"));
@@ -107,7 +115,9 @@ static void test_truncated(const char *path)
 
 static void test_hostile(const char *path)
 {
-    static const struct { const char *header, *says; } cases[] = {
+    static const struct {
+        const char *header, *says;
+    } cases[] = {
         {"", "JSON"},
         {"[]", "JSON"},
         {" {}", "JSON"},
@@ -119,19 +129,24 @@ static void test_hostile(const char *path)
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", "do not agree"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", "counts"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,4]}}", "counts"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", "too large"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", "8 dimensions"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}",
+         "too large"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}",
+         "8 dimensions"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", "ordered"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]}}", "ordered"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,99999999999999999999]}}", "JSON"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,99999999999999999999]}}",
+         "JSON"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", "pair"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "behind the end"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", "hole"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", "behind the last"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
-         "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", "overlaps"},
+         "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+         "overlaps"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
-         "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", "JSON"},
+         "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+         "JSON"},
         {"{\"__metadata__\":{\"a\":1}}", "not a string"},
         {"{\"__metadata__\":[]}", "not an object"},
         {"{\"\xff\":1}", "JSON"},
@@ -151,7 +166,8 @@ static void test_hostile(const char *path)
     }
     fcs_error e;
     CHECK(open_bytes(path, "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10, &e) == FCS_FAILED);
-    CHECK(open_bytes(path, "\x10\0\0\0\0\0\0\0{}", 10, &e) == FCS_FAILED && strstr(e.message, "longer than the file"));
+    CHECK(open_bytes(path, "\x10\0\0\0\0\0\0\0{}", 10, &e) == FCS_FAILED &&
+          strstr(e.message, "longer than the file"));
     size_t deep = 1 << 20; /* a tower of brackets must not use up the stack */
     char *tower = malloc(deep + 8);
     CHECK(tower != NULL);

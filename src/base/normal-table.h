@@ -1,4 +1,5 @@
-/* Made by tests/make-normal-table.c: cubics of the normal tail quantile, [octave][eighth][power of t]. */
+/* Made by tests/make-normal-table.c: cubics of the normal tail quantile, [octave][eighth][power of
+ * t]. */
 static const float table[256][4] = {
     {6.744895849e-01f, -9.833422955e-02f, 3.234420870e-03f, -2.577644997e-04f},
     {5.791320570e-01f, -9.263050199e-02f, 2.467636372e-03f, -1.928768798e-04f},

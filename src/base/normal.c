@@ -1,9 +1,11 @@
-/* normal.c: normal variates from random words, the same bits on every machine: integer operations and single, correctly
- * rounded + and * only. This object is compiled with -ffp-contract=off, so that no pair of them becomes one fma.
+/* normal.c: normal variates from random words, the same bits on every machine: integer operations
+ * and single, correctly rounded + and * only. This object is compiled with -ffp-contract=off, so
+ * that no pair of them becomes one fma.
  *
- * The top bit of a word is the sign; the others, v = 2 * bits + 1, are the tail probability p = v * 2^-33 in (0, 1/2).
- * The octave of p, the next three bits and the following 24 (t in [0,1)) choose a cubic and evaluate it:
- * |x| = c0 + t (c1 + t (c2 + t c3)), within 1e-6 of the quantile, up to 6.34. */
+ * The top bit of a word is the sign; the others, v = 2 * bits + 1, are the tail probability p = v *
+ * 2^-33 in (0, 1/2). The octave of p, the next three bits and the following 24 (t in [0,1)) choose
+ * a cubic and evaluate it: |x| = c0 + t (c1 + t (c2 + t c3)), within 1e-6 of the quantile, up
+ * to 6.34. */
 #include "base/random.h"
 #include "base/normal-table.h"
 #include <string.h>
@@ -29,7 +31,8 @@ float fcs_random_normal(uint64_t seed, uint64_t step, uint32_t stream, uint64_t 
     return normal_of(fcs_random_word(seed, step, stream, index));
 }
 
-void fcs_random_normals(uint64_t seed, uint64_t step, uint32_t stream, uint64_t first, size_t n, float *y)
+void fcs_random_normals(uint64_t seed, uint64_t step, uint32_t stream, uint64_t first, size_t n,
+                        float *y)
 {
     uint32_t words[512];
     while (n > 0) {

@@ -1,14 +1,13 @@
-/* random.c: counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
- * as 1, 2, 3", SC 2011). Integers only; normal.c makes normal variates of them.
+/* random.c: counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel
+ * random numbers: as easy as 1, 2, 3", SC 2011). Integers only; normal.c makes normal variates of
+ * them.
  *
- * Layout. The key is the seed (low word, high word). Number `index` of the stream is word index mod 4 of the block
- * index / 4, whose counter is
- *     c0 = low word of the block
- *     c1 = high word of the block (30 bits) xor high word of the step, rotated by 16
- *     c2 = low word of the step
- *     c3 = stream
- * so (step, stream, index) and numbers are one to one for every index while step < 2^32, and for index < 2^50 while
- * step < 2^48. A stream serves one kind of number only: uniform, normal and below share their bits. */
+ * Layout. The key is the seed (low word, high word). Number `index` of the stream is word index mod
+ * 4 of the block index / 4, whose counter is c0 = low word of the block c1 = high word of the block
+ * (30 bits) xor high word of the step, rotated by 16 c2 = low word of the step c3 = stream so
+ * (step, stream, index) and numbers are one to one for every index while step < 2^32, and for index
+ * < 2^50 while step < 2^48. A stream serves one kind of number only: uniform, normal and below
+ * share their bits. */
 #include "base/random.h"
 
 enum { ROUNDS = 10, LANES = 8 };
@@ -31,7 +30,8 @@ static void philox_lanes(uint32_t c[4][LANES], uint32_t k0, uint32_t k1)
 
 void fcs_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0],
+             k1 = key[1];
     for (int round = 0; round < ROUNDS; round++, k0 += W0, k1 += W1) {
         uint64_t p0 = (uint64_t)M0 * c0, p1 = (uint64_t)M1 * c2;
         c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
@@ -48,7 +48,8 @@ static uint32_t counter_high(uint64_t block, uint64_t step)
     return (uint32_t)(block >> 32) ^ (s << 16 | s >> 16);
 }
 
-static void block_words(uint64_t seed, uint64_t step, uint32_t stream, uint64_t block, uint32_t out[4])
+static void block_words(uint64_t seed, uint64_t step, uint32_t stream, uint64_t block,
+                        uint32_t out[4])
 {
     uint32_t counter[4] = {(uint32_t)block, counter_high(block, step), (uint32_t)step, stream};
     uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
@@ -79,7 +80,8 @@ static void bulk_words(uint64_t seed, uint64_t step, uint32_t stream, uint64_t b
 }
 
 /* Words from `first` on, as far as its block goes: at most n. */
-static size_t words_of_block(uint64_t seed, uint64_t step, uint32_t stream, uint64_t first, size_t n, uint32_t *y)
+static size_t words_of_block(uint64_t seed, uint64_t step, uint32_t stream, uint64_t first,
+                             size_t n, uint32_t *y)
 {
     uint32_t w[4];
     size_t i = 0;
@@ -89,7 +91,8 @@ static size_t words_of_block(uint64_t seed, uint64_t step, uint32_t stream, uint
     return i;
 }
 
-void fcs_random_words(uint64_t seed, uint64_t step, uint32_t stream, uint64_t first, size_t n, uint32_t *y)
+void fcs_random_words(uint64_t seed, uint64_t step, uint32_t stream, uint64_t first, size_t n,
+                      uint32_t *y)
 {
     size_t i = 0;
     if (first % 4 != 0)
@@ -100,17 +103,15 @@ void fcs_random_words(uint64_t seed, uint64_t step, uint32_t stream, uint64_t fi
         i += words_of_block(seed, step, stream, first + i, n - i, y + i);
 }
 
-static float uniform_of(uint32_t word)
-{
-    return (float)(int32_t)(word >> 8) * 0x1p-24f;
-}
+static float uniform_of(uint32_t word) { return (float)(int32_t)(word >> 8) * 0x1p-24f; }
 
 float fcs_random_uniform(uint64_t seed, uint64_t step, uint32_t stream, uint64_t index)
 {
     return uniform_of(fcs_random_word(seed, step, stream, index));
 }
 
-void fcs_random_uniforms(uint64_t seed, uint64_t step, uint32_t stream, uint64_t first, size_t n, float *y)
+void fcs_random_uniforms(uint64_t seed, uint64_t step, uint32_t stream, uint64_t first, size_t n,
+                         float *y)
 {
     uint32_t words[512];
     while (n > 0) {
@@ -122,7 +123,8 @@ void fcs_random_uniforms(uint64_t seed, uint64_t step, uint32_t stream, uint64_t
     }
 }
 
-/* floor(n * r / 2^64) of a 64-bit r: every result has a probability within 2^-64 of 1/n. Takes block `index`. */
+/* floor(n * r / 2^64) of a 64-bit r: every result has a probability within 2^-64 of 1/n. Takes
+ * block `index`. */
 int64_t fcs_random_below(uint64_t seed, uint64_t step, uint32_t stream, uint64_t index, int64_t n)
 {
     uint32_t w[4];

@@ -6,6 +6,7 @@
 
 /* Word `index` of the stream; n words from `first` on. */
 uint32_t fcs_random_word(uint64_t seed, uint64_t step, uint32_t stream, uint64_t index);
-void fcs_random_words(uint64_t seed, uint64_t step, uint32_t stream, uint64_t first, size_t n, uint32_t *y);
+void fcs_random_words(uint64_t seed, uint64_t step, uint32_t stream, uint64_t first, size_t n,
+                      uint32_t *y);
 
 #endif

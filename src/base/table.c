@@ -6,7 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct cell { char kind; char *text; double number; int64_t integer; } cell; /* kind: 0 empty, s, d, i */
+typedef struct cell {
+    char kind;
+    char *text;
+    double number;
+    int64_t integer;
+} cell; /* kind: 0 empty, s, d, i */
 struct fcs_table {
     char **names;
     int columns, rows;
@@ -50,7 +55,8 @@ fcs_status fcs_table_add(fcs_error *e, fcs_table *t, const char *kinds, ...)
 {
     size_t at = (size_t)t->rows * (size_t)t->columns;
     if ((int)strlen(kinds) != t->columns)
-        return fcs_fail(e, FCS_FAILED, "internal: a row of %zu cells in a table of %d", strlen(kinds), t->columns);
+        return fcs_fail(e, FCS_FAILED, "internal: a row of %zu cells in a table of %d",
+                        strlen(kinds), t->columns);
     if (!fcs_grow(e, &t->cells, &t->capacity, at + (size_t)t->columns, sizeof *t->cells))
         return FCS_FAILED;
     memset(t->cells + at, 0, (size_t)t->columns * sizeof *t->cells);
@@ -104,8 +110,8 @@ double fcs_table_number(const fcs_table *t, int row, int column)
     return c->kind == 'd' || c->kind == 'i' ? c->number : (double)NAN;
 }
 
-/* The cell as people read it: four significant digits. Returns its width in characters, UTF-8 continuation bytes not
- * counted. */
+/* The cell as people read it: four significant digits. Returns its width in characters, UTF-8
+ * continuation bytes not counted. */
 static int cell_text(const cell *c, const char *number_format, fcs_text *out)
 {
     out->n = 0;
@@ -167,7 +173,8 @@ static bool write_text(const fcs_table *t, FILE *f)
             if (column_is_empty(t, c))
                 continue;
             int w = r < 0 ? (int)strlen(t->names[c]) : cell_text(cell_at(t, r, c), "%.4g", &s);
-            write_padded(f, r < 0 ? t->names[c] : s.s, w, widths[c], column_is_text(t, c), c == last);
+            write_padded(f, r < 0 ? t->names[c] : s.s, w, widths[c], column_is_text(t, c),
+                         c == last);
         }
     done = done && !s.failed;
     free(s.s);
@@ -213,15 +220,16 @@ static bool write_json(const fcs_table *t, FILE *f)
         json_t *row = json_object();
         for (int c = 0; row && c < t->columns; c++) {
             const cell *x = cell_at(t, r, c);
-            json_t *v = x->kind == 's' ? json_string(x->text)
-                        : x->kind == 'i' ? json_integer(x->integer)
+            json_t *v = x->kind == 's'                          ? json_string(x->text)
+                        : x->kind == 'i'                        ? json_integer(x->integer)
                         : x->kind == 'd' && isfinite(x->number) ? json_real(x->number)
                                                                 : json_null();
             done = json_object_set_new(row, t->names[c], v) == 0 && done;
         }
         done = row && json_array_append_new(rows, row) == 0 && done;
     }
-    done = done && json_dumpf(rows, f, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) == 0;
+    done = done &&
+           json_dumpf(rows, f, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) == 0;
     json_decref(rows);
     return done && fputc('\n', f) != EOF;
 }

@@ -1,4 +1,5 @@
-/* team.c: fcs_parallel, the only place that knows threads: OpenMP where configure found it, else one thread. */
+/* team.c: fcs_parallel, the only place that knows threads: OpenMP where configure found it, else
+ * one thread. */
 #include "base/base.h"
 #include <stdlib.h>
 #include <unistd.h>
@@ -6,7 +7,9 @@
 #include <omp.h>
 #endif
 
-struct fcs_team { int threads; };
+struct fcs_team {
+    int threads;
+};
 
 fcs_team *fcs_team_new(fcs_error *e, int threads)
 {
@@ -22,15 +25,9 @@ fcs_team *fcs_team_new(fcs_error *e, int threads)
     return team;
 }
 
-void fcs_team_free(fcs_team *team)
-{
-    free(team);
-}
+void fcs_team_free(fcs_team *team) { free(team); }
 
-int fcs_team_size(const fcs_team *team)
-{
-    return team->threads;
-}
+int fcs_team_size(const fcs_team *team) { return team->threads; }
 
 void fcs_parallel(fcs_team *team, int64_t n, int64_t grain, fcs_body *body, void *arg)
 {

@@ -77,7 +77,8 @@ static int distance(const char *a, const char *b)
         int diagonal = row[0];
         row[0] = i;
         for (int j = 1; j <= n; j++) {
-            int change = diagonal + (tolower((unsigned char)*a) != tolower((unsigned char)b[j - 1]));
+            int change =
+                diagonal + (tolower((unsigned char)*a) != tolower((unsigned char)b[j - 1]));
             diagonal = row[j];
             int step = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
             row[j] = change < step ? change : step;
@@ -114,8 +115,8 @@ bool fcs_parse_int64(const char *s, int64_t *out)
     return true;
 }
 
-/* strtod follows the locale's decimal point; the library never sets a locale, but its user may have: such a program's
- * "0.5" is read by swapping the point. */
+/* strtod follows the locale's decimal point; the library never sets a locale, but its user may
+ * have: such a program's "0.5" is read by swapping the point. */
 bool fcs_parse_double(const char *s, double *out)
 {
     char copy[64], *end, point[8];

@@ -1,6 +1,6 @@
-/* bench.c: speed of ops beside the machine's own limits. A case is checked first; what has not passed is not timed.
- * Runs of the case alternate with runs of its yardstick (a 2048^3 product, or a copy), so that both meet the same machine;
- * medians are compared. */
+/* bench.c: speed of ops beside the machine's own limits. A case is checked first; what has not
+ * passed is not timed. Runs of the case alternate with runs of its yardstick (a 2048^3 product, or
+ * a copy), so that both meet the same machine; medians are compared. */
 #include "check/check.h"
 
 #include <math.h>
@@ -8,10 +8,24 @@
 #include <string.h>
 
 static const char *const columns[] = {
-    "op", "case", "device", "isa", "threads", "verdict", "ms", "gflops", "gb_per_s", "share_of_peak", "share_of_gemm",
-    "share_of_copy", "peak_gflops", "gemm_gflops", "copy_gb_per_s", "runs",
+    "op",
+    "case",
+    "device",
+    "isa",
+    "threads",
+    "verdict",
+    "ms",
+    "gflops",
+    "gb_per_s",
+    "share_of_peak",
+    "share_of_gemm",
+    "share_of_copy",
+    "peak_gflops",
+    "gemm_gflops",
+    "copy_gb_per_s",
+    "runs",
 };
-enum { N_COLUMNS = sizeof columns / sizeof *columns, MAX_RUNS = 101, MIN_RUNS = 5 };
+enum { N_COLUMNS = sizeof columns / sizeof *columns, MAX_RUNS = 101, MIN_RUNS = 3 };
 /* From this many operations per byte on, arithmetic is the limit and not memory. */
 static const double compute_bound = 4;
 static const double default_seconds = 0.5;
@@ -24,7 +38,11 @@ typedef struct job {
     fcs_prepared run;
 } job;
 
-typedef struct copy_job { float *from, *to; int64_t n; fcs_team *team; } copy_job;
+typedef struct copy_job {
+    float *from, *to;
+    int64_t n;
+    fcs_team *team;
+} copy_job;
 
 typedef struct bench {
     fcs_context *ctx;
@@ -92,12 +110,15 @@ static fcs_status job_new(bench *b, const fcs_op *op, const char *text, job *j)
         int64_t n = fcs_shape_count(j->c.args.in[k]);
         j->in[k] = fcs_alloc_array(b->error, (size_t)n, sizeof(float));
         j->in_double[k] = fcs_alloc_array(b->error, (size_t)n, sizeof(double));
-        if (!j->in[k] || !j->in_double[k]) return FCS_FAILED;
+        if (!j->in[k] || !j->in_double[k])
+            return FCS_FAILED;
         fcs_data_fill(j->c.args.op, FCS_DATA_RANDOM, j->c.seed, k, n, j->in_double[k]);
-        for (int64_t i = 0; i < n; i++) j->in[k][i] = (float)j->in_double[k][i];
+        for (int64_t i = 0; i < n; i++)
+            j->in[k][i] = (float)j->in_double[k][i];
     }
     if (status == FCS_OK)
-        status = fcs_prepare(b->error, b->isa, b->ctx->team, &j->c.args, (const float *const *)j->in, &j->run);
+        status = fcs_prepare(b->error, b->isa, b->ctx->team, &j->c.args,
+                             (const float *const *)j->in, &j->run);
     j->run.call.seed = j->c.seed;
     j->run.call.stream = fcs_case_stream(&j->c);
     return status;
@@ -109,7 +130,8 @@ static fcs_status job_verify(bench *b, const job *j, bool *passed)
     char trouble[FCS_TROUBLE];
     fcs_finding f;
     float *got = fcs_alloc_array(b->error, (size_t)fcs_shape_count(j->c.args.out), sizeof *got);
-    if (!got) return FCS_FAILED;
+    if (!got)
+        return FCS_FAILED;
     fcs_prepared_run(&j->run);
     fcs_prepared_result(b->error, &j->run, (const float *const *)j->in, got, trouble);
     fcs_status status = fcs_verify(b->error, &j->c, j->in_double, got, &f);
@@ -128,7 +150,8 @@ static double job_flops(const job *j)
 static double job_bytes(const job *j)
 {
     double floats = (double)fcs_shape_floats(j->c.args.out);
-    for (int k = 0; k < j->c.args.n_in; k++) floats += (double)fcs_shape_floats(j->c.args.in[k]);
+    for (int k = 0; k < j->c.args.n_in; k++)
+        floats += (double)fcs_shape_floats(j->c.args.in[k]);
     return floats * (double)sizeof(float);
 }
 
@@ -137,9 +160,9 @@ static fcs_status add_failure(bench *b, const job *j)
 {
     const double none = NAN;
     b->failures++;
-    return fcs_table_add(b->error, b->table, "ssssisddddddddd" "i", j->c.args.op->name, j->c.text, "cpu", b->isa->name,
-                         (int64_t)fcs_team_size(b->ctx->team), "FAIL", none, none, none, none, none, none, none, none, none,
-                         (int64_t)0);
+    return fcs_table_add(b->error, b->table, "ssssisdddddddddi", j->c.args.op->name, j->c.text,
+                         "cpu", b->isa->name, (int64_t)fcs_team_size(b->ctx->team), "FAIL", none,
+                         none, none, none, none, none, none, none, none, (int64_t)0);
 }
 
 static fcs_status time_job(bench *b, const job *j)
@@ -161,9 +184,10 @@ static fcs_status time_job(bench *b, const job *j)
         copy = 2.0 * (double)b->copy.n * (double)sizeof(float) / limit / 1e9;
     }
     double gflops = flops / time / 1e9, gb = bytes / time / 1e9;
-    return fcs_table_add(b->error, b->table, "ssssisddddddddd" "i", j->c.args.op->name, j->c.text, "cpu", b->isa->name,
-                         (int64_t)threads, "pass", time * 1e3, compute ? gflops : (double)NAN, compute ? (double)NAN : gb,
-                         gflops / peak, gflops / gemm, gb / copy, peak, gemm, copy, (int64_t)n);
+    return fcs_table_add(b->error, b->table, "ssssisdddddddddi", j->c.args.op->name, j->c.text,
+                         "cpu", b->isa->name, (int64_t)threads, "pass", time * 1e3,
+                         compute ? gflops : (double)NAN, compute ? (double)NAN : gb, gflops / peak,
+                         gflops / gemm, gb / copy, peak, gemm, copy, (int64_t)n);
 }
 
 static fcs_status bench_case(bench *b, const fcs_op *op, const char *text)
@@ -171,8 +195,12 @@ static fcs_status bench_case(bench *b, const fcs_op *op, const char *text)
     job j;
     bool passed = false;
     fcs_status status = job_new(b, op, text, &j);
-    if (status == FCS_OK) status = job_verify(b, &j, &passed);
-    if (status == FCS_OK) status = passed ? time_job(b, &j) : add_failure(b, &j);
+    if (status == FCS_OK)
+        fcs_note(b->ctx, "bench: %s", j.c.text);
+    if (status == FCS_OK)
+        status = job_verify(b, &j, &passed);
+    if (status == FCS_OK)
+        status = passed ? time_job(b, &j) : add_failure(b, &j);
     b->rows++;
     job_free(&j);
     return status;
@@ -182,10 +210,12 @@ static fcs_status bench_case(bench *b, const fcs_op *op, const char *text)
 /* A list of names, or one case: a case has attributes, "in=" or others. */
 static fcs_status walk(bench *b, const char *what)
 {
-    if (what && strchr(what, '=')) return bench_case(b, NULL, what);
+    if (what && strchr(what, '='))
+        return bench_case(b, NULL, what);
     fcs_status status = fcs_check_words(b->error, what);
     for (int i = 0; i < fcs_n_ops && status == FCS_OK; i++) {
-        const char *const *cases = fcs_check_chosen(what, fcs_ops[i]->name) ? fcs_ops[i]->bench : NULL;
+        const char *const *cases =
+            fcs_check_chosen(what, fcs_ops[i]->name) ? fcs_ops[i]->bench : NULL;
         for (; cases && *cases && status == FCS_OK && !b->ctx->interrupted; cases++)
             status = bench_case(b, fcs_ops[i], *cases);
     }
@@ -195,8 +225,10 @@ static fcs_status walk(bench *b, const char *what)
 static fcs_status yardsticks_new(bench *b)
 {
     b->copy = (copy_job){fcs_alloc_aligned(b->error, COPY_FLOATS * sizeof(float)),
-                         fcs_alloc_aligned(b->error, COPY_FLOATS * sizeof(float)), COPY_FLOATS, b->ctx->team};
-    if (!b->copy.from || !b->copy.to) return FCS_FAILED;
+                         fcs_alloc_aligned(b->error, COPY_FLOATS * sizeof(float)), COPY_FLOATS,
+                         b->ctx->team};
+    if (!b->copy.from || !b->copy.to)
+        return FCS_FAILED;
     memset(b->copy.from, 1, COPY_FLOATS * sizeof(float));
     memset(b->copy.to, 0, COPY_FLOATS * sizeof(float));
     return job_new(b, NULL, "matmul in=2048x2048x1x1x1,2048x2048x1x1x1", &b->gemm);
@@ -204,22 +236,28 @@ static fcs_status yardsticks_new(bench *b)
 
 fcs_status fcs_bench_ops(fcs_context *ctx, const fcs_bench_options *options, fcs_table **out)
 {
-    bench b = {.ctx = ctx, .error = &ctx->error, .isa = ctx->isa,
+    bench b = {.ctx = ctx,
+               .error = &ctx->error,
+               .isa = ctx->isa,
                .seconds = options && options->seconds > 0 ? options->seconds : default_seconds};
     *out = NULL;
     b.table = fcs_table_new(b.error, columns, N_COLUMNS);
     fcs_status status = b.table ? yardsticks_new(&b) : FCS_FAILED;
-    if (status == FCS_OK) status = walk(&b, options ? options->ops : NULL);
+    if (status == FCS_OK)
+        status = walk(&b, options ? options->ops : NULL);
     job_free(&b.gemm);
     free(b.copy.from);
     free(b.copy.to);
     if (status == FCS_OK && !b.rows)
-        status = fcs_fail(b.error, FCS_FAILED, "bench: the chosen ops have no cases, give one such as 'conv in=...'");
+        status = fcs_fail(b.error, FCS_FAILED,
+                          "bench: the chosen ops have no cases, give one such as 'conv in=...'");
     if (status != FCS_OK) {
         fcs_table_free(b.table);
         return status;
     }
     *out = b.table;
-    return b.failures ? fcs_fail(b.error, FCS_MISMATCH, "bench: %d cases gave wrong numbers and were not timed", b.failures)
-                      : FCS_OK;
+    return b.failures
+               ? fcs_fail(b.error, FCS_MISMATCH,
+                          "bench: %d cases gave wrong numbers and were not timed", b.failures)
+               : FCS_OK;
 }

@@ -1,5 +1,5 @@
-/* check.c: the walk: every op, every case, every instruction set, every test. A row per op, instruction set and test with
- * its worst case; a row of its own for every failure. */
+/* check.c: the walk: every op, every case, every instruction set, every test. A row per op,
+ * instruction set and test with its worst case; a row of its own for every failure. */
 #include "check/check.h"
 
 #include <math.h>
@@ -7,17 +7,29 @@
 #include <string.h>
 
 typedef enum test {
-    TEST_CASES, TEST_NONZERO, TEST_GRADIENT, TEST_GRADIENT_2, /* of the op: no instruction set */
-    TEST_EXACT, TEST_RANDOM, TEST_MEAN, TEST_MEMORY, TEST_REPEAT, TEST_THREADS, TEST_LANES, TEST_ADJOINT, TEST_WINDOW,
-    TEST_SOURCE, N_TESTS
+    TEST_CASES,
+    TEST_NONZERO,
+    TEST_GRADIENT,
+    TEST_GRADIENT_2, /* of the op: no instruction set */
+    TEST_EXACT,
+    TEST_RANDOM,
+    TEST_MEAN,
+    TEST_MEMORY,
+    TEST_REPEAT,
+    TEST_THREADS,
+    TEST_LANES,
+    TEST_ADJOINT,
+    TEST_WINDOW,
+    TEST_SOURCE,
+    N_TESTS
 } test;
 static const char *const test_names[N_TESTS] = {
-    "cases", "nonzero", "gradient", "gradient_2", "exact", "random", "mean", "memory", "repeat", "threads", "lanes",
-    "adjoint", "window", "source",
+    "cases",  "nonzero", "gradient", "gradient_2", "exact",   "random", "mean",
+    "memory", "repeat",  "threads",  "lanes",      "adjoint", "window", "source",
 };
 static const char *const columns[] = {
-    "op", "case", "device", "isa", "test", "verdict", "samples", "worst_error", "bound", "at", "got", "want", "seed",
-    "repeat",
+    "op",          "case",  "device", "isa", "test", "verdict", "samples",
+    "worst_error", "bound", "at",     "got", "want", "seed",    "repeat",
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns, MAX_ISAS = 8 };
 
@@ -49,17 +61,19 @@ static fcs_status add_row(checker *k, const fcs_op *op, int isa, test t, const s
     const char *isa_name = isa < k->n_isas ? k->isas[isa]->name : NULL;
     snprintf(seed, sizeof seed, "%016llx", (unsigned long long)s->seed);
     if (s->text)
-        repeat = fcs_format(k->error, "facies check --case '%s'%s%s", s->text, isa_name ? " --isa " : "",
-                            isa_name ? isa_name : "");
-    fcs_status status = fcs_table_add(k->error, k->table, "ssssssiddsddss", op ? op->name : NULL, s->text,
-                                      isa_name ? "cpu" : "reference", isa_name, test_names[t], pass ? "pass" : "FAIL",
-                                      (int64_t)s->samples, f->error, f->bound, f->at, f->got, f->want, seed, repeat);
+        repeat = fcs_format(k->error, "facies check --case '%s'%s%s", s->text,
+                            isa_name ? " --isa " : "", isa_name ? isa_name : "");
+    fcs_status status = fcs_table_add(k->error, k->table, "ssssssiddsddss", op ? op->name : NULL,
+                                      s->text, isa_name ? "cpu" : "reference", isa_name,
+                                      test_names[t], pass ? "pass" : "FAIL", (int64_t)s->samples,
+                                      f->error, f->bound, f->at, f->got, f->want, seed, repeat);
     free(repeat);
     return status;
 }
 
 /* Takes one finding in: a failure is a row at once, the worst pass is kept for the op's row. */
-static fcs_status record(checker *k, const fcs_case *c, const fcs_op *op, int isa, test t, const fcs_finding *f)
+static fcs_status record(checker *k, const fcs_case *c, const fcs_op *op, int isa, test t,
+                         const fcs_finding *f)
 {
     slot *s = &k->slots[isa][t];
     k->findings++;
@@ -70,7 +84,8 @@ static fcs_status record(checker *k, const fcs_case *c, const fcs_op *op, int is
         k->failures++;
         return add_row(k, op, isa, t, &failed, false);
     }
-    if (s->samples - s->failures > 1 && fcs_finding_ratio(f) <= fcs_finding_ratio(&s->worst)) return FCS_OK;
+    if (s->samples - s->failures > 1 && fcs_finding_ratio(f) <= fcs_finding_ratio(&s->worst))
+        return FCS_OK;
     free(s->text);
     s->text = c ? fcs_strdup(k->error, c->text) : NULL;
     s->seed = c ? c->seed : 0;
@@ -86,7 +101,8 @@ static fcs_status finish_op(checker *k, const fcs_op *op)
         for (int t = 0; t < N_TESTS; t++) {
             slot *s = &k->slots[isa][t];
             bool passed = s->samples > 0 && s->failures == 0 && !k->options->failures_only;
-            if (passed && status == FCS_OK) status = add_row(k, op, isa, (test)t, s, true);
+            if (passed && status == FCS_OK)
+                status = add_row(k, op, isa, (test)t, s, true);
             free(s->text);
             memset(s, 0, sizeof *s);
         }
@@ -94,7 +110,8 @@ static fcs_status finish_op(checker *k, const fcs_op *op)
 }
 
 /* A test that could not be carried out is a failure of the op, with the reason as its place. */
-static fcs_status record_outcome(checker *k, const fcs_case *c, int isa, test t, fcs_status outcome, fcs_finding *f)
+static fcs_status record_outcome(checker *k, const fcs_case *c, int isa, test t, fcs_status outcome,
+                                 fcs_finding *f)
 {
     if (outcome != FCS_OK) {
         f->pass = false;
@@ -109,10 +126,12 @@ static fcs_status record_outcome(checker *k, const fcs_case *c, int isa, test t,
 static fcs_status check_share(checker *k, const fcs_case *c, const fcs_sample_data *d)
 {
     fcs_finding f = {0};
-    return fcs_judge_share(c, d, &f) ? record(k, c, c->args.op, k->n_isas, TEST_NONZERO, &f) : FCS_OK;
+    return fcs_judge_share(c, d, &f) ? record(k, c, c->args.op, k->n_isas, TEST_NONZERO, &f)
+                                     : FCS_OK;
 }
 
-/* A gradient's formula does not depend on sizes: edges and large cases are left out, the references being slow. */
+/* A gradient's formula does not depend on sizes: edges and large cases are left out, the references
+ * being slow. */
 static const double largest_gradient = 1e6; /* operations */
 
 static fcs_status check_gradients(checker *k, const fcs_case *c)
@@ -123,8 +142,10 @@ static fcs_status check_gradients(checker *k, const fcs_case *c)
     for (int order = 1; order <= orders; order++) {
         fcs_finding f = {0};
         fcs_status outcome = fcs_check_gradient(k->ctx, c, order, &f);
-        fcs_status status = record_outcome(k, c, k->n_isas, order == 1 ? TEST_GRADIENT : TEST_GRADIENT_2, outcome, &f);
-        if (status != FCS_OK) return status;
+        fcs_status status = record_outcome(
+            k, c, k->n_isas, order == 1 ? TEST_GRADIENT : TEST_GRADIENT_2, outcome, &f);
+        if (status != FCS_OK)
+            return status;
     }
     return FCS_OK;
 }
@@ -141,87 +162,112 @@ typedef struct results {
     float *first, *again;
 } results;
 
-static fcs_status apply(checker *k, const fcs_case *c, int isa, fcs_team *team, const fcs_sample_data *d, float *out)
+static fcs_status apply(checker *k, const fcs_case *c, int isa, fcs_team *team,
+                        const fcs_sample_data *d, float *out)
 {
     fcs_finding f = {.pass = true};
     char trouble[FCS_TROUBLE];
-    fcs_status status = fcs_apply_kernel(k->error, k->isas[isa], team, &c->args, (const float *const *)d->in, out,
-                                         c->seed, fcs_case_stream(c), trouble);
-    if (status != FCS_OK) return status;
+    fcs_status status =
+        fcs_apply_kernel(k->error, k->isas[isa], team, &c->args, (const float *const *)d->in, out,
+                         c->seed, fcs_case_stream(c), trouble);
+    if (status != FCS_OK)
+        return status;
     f.pass = !*trouble;
     memcpy(f.at, trouble, sizeof trouble);
     return record(k, c, c->args.op, isa, TEST_MEMORY, &f);
 }
 
-static fcs_status check_values(checker *k, const fcs_case *c, int isa, const fcs_sample_data *d, float *out)
+static fcs_status check_values(checker *k, const fcs_case *c, int isa, const fcs_sample_data *d,
+                               float *out)
 {
     fcs_finding f = {0};
     fcs_status status = apply(k, c, isa, k->one, d, out);
-    if (status != FCS_OK) return status;
+    if (status != FCS_OK)
+        return status;
     fcs_judge(&c->args, d, out, &f);
-    status = record(k, c, c->args.op, isa, d->kind == FCS_DATA_INTEGERS ? TEST_EXACT : TEST_RANDOM, &f);
+    status =
+        record(k, c, c->args.op, isa, d->kind == FCS_DATA_INTEGERS ? TEST_EXACT : TEST_RANDOM, &f);
     bool rounded = c->args.op->accuracy != FCS_EXACT && d->kind == FCS_DATA_RANDOM;
-    if (status != FCS_OK || !rounded || fcs_shape_count(c->args.out) < 64) return status;
+    if (status != FCS_OK || !rounded || fcs_shape_count(c->args.out) < 64)
+        return status;
     fcs_judge_mean(&c->args, d, out, &f);
     return record(k, c, c->args.op, isa, TEST_MEAN, &f);
 }
 
-static fcs_status check_same(checker *k, const fcs_case *c, int isa, const fcs_sample_data *d, const results *r, test t)
+static fcs_status check_same(checker *k, const fcs_case *c, int isa, const fcs_sample_data *d,
+                             const results *r, test t)
 {
     fcs_finding f = {0};
     fcs_status status = apply(k, c, isa, t == TEST_THREADS ? k->two : k->one, d, r->again);
-    if (status != FCS_OK) return status;
+    if (status != FCS_OK)
+        return status;
     fcs_judge_equal(c->args.out, r->again, r->first, &f);
     return record(k, c, c->args.op, isa, t, &f);
 }
 
 /* The elementwise kernel itself: unaligned, and in place of one of its inputs. */
-static fcs_status check_lanes(checker *k, const fcs_case *c, int isa, const fcs_sample_data *d, const results *r)
+static fcs_status check_lanes(checker *k, const fcs_case *c, int isa, const fcs_sample_data *d,
+                              const results *r)
 {
-    if (c->args.op->kind != FCS_KIND_LANES) return FCS_OK;
+    if (c->args.op->kind != FCS_KIND_LANES)
+        return FCS_OK;
     for (int i = 0; i < c->args.n_in; i++)
-        if (!fcs_shape_equal(c->args.in[i], c->args.out)) return FCS_OK;
+        if (!fcs_shape_equal(c->args.in[i], c->args.out))
+            return FCS_OK;
     for (int in_place = -1; in_place < c->args.n_in; in_place++) {
         fcs_finding f = {0};
         char trouble[FCS_TROUBLE];
-        fcs_status status = fcs_apply_lanes(k->error, k->isas[isa], &c->args, (const float *const *)d->in,
-                                            fcs_shape_count(c->args.out), in_place, r->again, trouble);
-        if (status != FCS_OK) return status;
+        fcs_status status =
+            fcs_apply_lanes(k->error, k->isas[isa], &c->args, (const float *const *)d->in,
+                            fcs_shape_count(c->args.out), in_place, r->again, trouble);
+        if (status != FCS_OK)
+            return status;
         fcs_judge(&c->args, d, r->again, &f);
         if (*trouble) {
             f.pass = false;
             memcpy(f.at, trouble, sizeof trouble);
         }
         status = record(k, c, c->args.op, isa, TEST_LANES, &f);
-        if (status != FCS_OK) return status;
+        if (status != FCS_OK)
+            return status;
     }
     return FCS_OK;
 }
 
-static fcs_status check_more(checker *k, const fcs_case *c, int isa, const fcs_sample_data *d, const results *r)
+static fcs_status check_more(checker *k, const fcs_case *c, int isa, const fcs_sample_data *d,
+                             const results *r)
 {
     fcs_finding f = {0};
     bool ran = false;
     fcs_status status = fcs_check_window(k->error, k->isas[isa], k->one, c, d, r->first, &f, &ran);
-    if (status != FCS_OK || ran) status = record_outcome(k, c, isa, TEST_WINDOW, status, &f);
-    if (status != FCS_OK) return status;
+    if (status != FCS_OK || ran)
+        status = record_outcome(k, c, isa, TEST_WINDOW, status, &f);
+    if (status != FCS_OK)
+        return status;
     f = (fcs_finding){0};
     status = fcs_check_adjoint(k->ctx, k->isas[isa], k->one, c, &f, &ran);
     return status != FCS_OK || ran ? record_outcome(k, c, isa, TEST_ADJOINT, status, &f) : FCS_OK;
 }
 
-static fcs_status check_kernel(checker *k, const fcs_case *c, int isa, const fcs_sample_data *integers,
-                               const fcs_sample_data *random)
+static fcs_status check_kernel(checker *k, const fcs_case *c, int isa,
+                               const fcs_sample_data *integers, const fcs_sample_data *random)
 {
     size_t n = (size_t)fcs_shape_count(c->args.out);
-    results r = {fcs_alloc_array(k->error, n, sizeof(float)), fcs_alloc_array(k->error, n, sizeof(float))};
+    results r = {fcs_alloc_array(k->error, n, sizeof(float)),
+                 fcs_alloc_array(k->error, n, sizeof(float))};
     fcs_status status = r.first && r.again ? FCS_OK : FCS_FAILED;
-    if (status == FCS_OK && c->args.op->accuracy != FCS_FUNCTION) status = check_values(k, c, isa, integers, r.first);
-    if (status == FCS_OK) status = check_values(k, c, isa, random, r.first);
-    if (status == FCS_OK) status = check_same(k, c, isa, random, &r, TEST_REPEAT);
-    if (status == FCS_OK) status = check_same(k, c, isa, random, &r, TEST_THREADS);
-    if (status == FCS_OK) status = check_lanes(k, c, isa, random, &r);
-    if (status == FCS_OK) status = check_more(k, c, isa, random, &r);
+    if (status == FCS_OK && c->args.op->accuracy != FCS_FUNCTION)
+        status = check_values(k, c, isa, integers, r.first);
+    if (status == FCS_OK)
+        status = check_values(k, c, isa, random, r.first);
+    if (status == FCS_OK)
+        status = check_same(k, c, isa, random, &r, TEST_REPEAT);
+    if (status == FCS_OK)
+        status = check_same(k, c, isa, random, &r, TEST_THREADS);
+    if (status == FCS_OK)
+        status = check_lanes(k, c, isa, random, &r);
+    if (status == FCS_OK)
+        status = check_more(k, c, isa, random, &r);
     free(r.first);
     free(r.again);
     return status;
@@ -232,18 +278,21 @@ static fcs_status check_case(checker *k, const fcs_case *c)
 {
     fcs_sample_data integers, random;
     fcs_status status = fcs_sample_data_new(k->error, c, FCS_DATA_INTEGERS, &integers);
-    if (status != FCS_OK) return status;
+    if (status != FCS_OK)
+        return status;
     status = fcs_sample_data_new(k->error, c, FCS_DATA_RANDOM, &random);
     if (status == FCS_OK) {
         status = check_share(k, c, &random);
-        if (status == FCS_OK) status = check_gradients(k, c);
+        if (status == FCS_OK)
+            status = check_gradients(k, c);
         for (int isa = 0; isa < k->n_isas && status == FCS_OK; isa++) {
             if (c->args.op->kind != FCS_KIND_SOURCE) {
                 status = check_kernel(k, c, isa, &integers, &random);
                 continue;
             }
             fcs_finding f = {0};
-            status = record_outcome(k, c, isa, TEST_SOURCE, fcs_check_source(k->ctx, k->isas[isa], c, &f), &f);
+            status = record_outcome(k, c, isa, TEST_SOURCE,
+                                    fcs_check_source(k->ctx, k->isas[isa], c, &f), &f);
         }
         fcs_sample_data_free(c, &random);
     }
@@ -256,8 +305,10 @@ static fcs_status check_op(checker *k, const fcs_op *op)
     fcs_case *cases = NULL;
     int n = 0;
     fcs_status status = fcs_case_list(k->error, op, &cases, &n);
-    if (status == FCS_OK) status = check_samples(k, op, cases, n);
-    for (int i = 0; i < n && status == FCS_OK && !k->ctx->interrupted; i++) status = check_case(k, &cases[i]);
+    if (status == FCS_OK)
+        status = check_samples(k, op, cases, n);
+    for (int i = 0; i < n && status == FCS_OK && !k->ctx->interrupted; i++)
+        status = check_case(k, &cases[i]);
     fcs_case_list_free(cases, n);
     fcs_status finished = finish_op(k, op);
     return status != FCS_OK ? status : finished;
@@ -267,7 +318,8 @@ bool fcs_check_chosen(const char *words, const char *name)
 {
     size_t n = strlen(name);
     for (const char *w = words; w && *w; w += strcspn(w, ","), w += *w == ',')
-        if (strcspn(w, ",") == n && !strncmp(w, name, n)) return true;
+        if (strcspn(w, ",") == n && !strncmp(w, name, n))
+            return true;
     return !words || !*words;
 }
 
@@ -275,8 +327,10 @@ fcs_status fcs_check_words(fcs_error *e, const char *words)
 {
     char *copy = fcs_strdup(e, words ? words : ""), *save = NULL;
     fcs_status status = copy ? FCS_OK : FCS_FAILED;
-    for (char *w = copy ? strtok_r(copy, ",", &save) : NULL; w && status == FCS_OK; w = strtok_r(NULL, ",", &save))
-        if (!fcs_op_find(e, w)) status = FCS_FAILED;
+    for (char *w = copy ? strtok_r(copy, ",", &save) : NULL; w && status == FCS_OK;
+         w = strtok_r(NULL, ",", &save))
+        if (!fcs_op_find(e, w))
+            status = FCS_FAILED;
     free(copy);
     return status;
 }
@@ -288,23 +342,30 @@ static fcs_status walk(checker *k)
     if (status == FCS_OK && o->cases) {
         const fcs_op *op = o->ops ? fcs_op_find(k->error, o->ops) : NULL;
         fcs_case c;
-        if (o->ops && !op) return FCS_FAILED;
+        if (o->ops && !op)
+            return FCS_FAILED;
         status = fcs_case_parse(k->error, op, o->cases, &c);
-        if (status == FCS_OK) status = check_case(k, &c);
-        if (status == FCS_OK) status = finish_op(k, c.args.op);
+        if (status == FCS_OK)
+            status = check_case(k, &c);
+        if (status == FCS_OK)
+            status = finish_op(k, c.args.op);
         fcs_case_free(&c);
         return status;
     }
     for (int i = 0; i < fcs_n_ops && status == FCS_OK && !k->ctx->interrupted; i++)
-        if (fcs_check_chosen(o->ops, fcs_ops[i]->name)) status = check_op(k, fcs_ops[i]);
+        if (fcs_check_chosen(o->ops, fcs_ops[i]->name))
+            status = check_op(k, fcs_ops[i]);
     return status;
 }
 
-fcs_status fcs_check_tables(fcs_context *ctx, const fcs_check_options *options, const fcs_isa *const *isas, int n_isas,
-                            fcs_table **out)
+fcs_status fcs_check_tables(fcs_context *ctx, const fcs_check_options *options,
+                            const fcs_isa *const *isas, int n_isas, fcs_table **out)
 {
     static const fcs_check_options all;
-    checker k = {.ctx = ctx, .error = &ctx->error, .options = options ? options : &all, .isas = isas,
+    checker k = {.ctx = ctx,
+                 .error = &ctx->error,
+                 .options = options ? options : &all,
+                 .isas = isas,
                  .n_isas = n_isas < MAX_ISAS ? n_isas : MAX_ISAS};
     *out = NULL;
     k.one = fcs_team_new(k.error, 1);
@@ -313,15 +374,18 @@ fcs_status fcs_check_tables(fcs_context *ctx, const fcs_check_options *options, 
     fcs_status status = k.one && k.two && k.table ? walk(&k) : FCS_FAILED;
     fcs_team_free(k.one);
     fcs_team_free(k.two);
-    if (status == FCS_OK && ctx->interrupted) status = fcs_fail(k.error, FCS_INTERRUPTED, "check: stopped on request");
+    if (status == FCS_OK && ctx->interrupted)
+        status = fcs_fail(k.error, FCS_INTERRUPTED, "check: stopped on request");
     if (status != FCS_OK) {
         fcs_table_free(k.table);
         return status;
     }
     *out = k.table;
-    if (!k.findings || !n_isas) return fcs_fail(k.error, FCS_MISMATCH, "check: nothing was run");
+    if (!k.findings || !n_isas)
+        return fcs_fail(k.error, FCS_MISMATCH, "check: nothing was run");
     if (k.failures)
-        return fcs_fail(k.error, FCS_MISMATCH, "check: %lld of %lld tests failed, the rows marked FAIL name them",
+        return fcs_fail(k.error, FCS_MISMATCH,
+                        "check: %lld of %lld tests failed, the rows marked FAIL name them",
                         (long long)k.failures, (long long)k.findings);
     return FCS_OK;
 }
@@ -333,9 +397,11 @@ fcs_status fcs_check(fcs_context *ctx, const fcs_check_options *options, fcs_tab
     *out = NULL;
     if (options && options->isa) {
         isas[n++] = fcs_isa_find(&ctx->error, options->isa);
-        if (!isas[0]) return FCS_FAILED;
+        if (!isas[0])
+            return FCS_FAILED;
     }
     for (int i = 0; fcs_isas[i] && n < MAX_ISAS && !(options && options->isa); i++)
-        if (fcs_isas[i]->available()) isas[n++] = fcs_isas[i];
+        if (fcs_isas[i]->available())
+            isas[n++] = fcs_isas[i];
     return fcs_check_tables(ctx, options, isas, n, out);
 }

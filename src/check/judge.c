@@ -1,9 +1,11 @@
-/* judge.c: got against want. Conditions are written !(error <= bound), so that a NaN anywhere fails. */
+/* judge.c: got against want. Conditions are written !(error <= bound), so that a NaN anywhere
+ * fails. */
 #include "check/check.h"
 
 #include <math.h>
 
-/* Half a unit in the last place of 1, and the smallest normal float: below it a device may flush to 0. */
+/* Half a unit in the last place of 1, and the smallest normal float: below it a device may flush to
+ * 0. */
 static const double u = 0x1p-24, smallest = 0x1p-126;
 
 double fcs_finding_ratio(const fcs_finding *f)
@@ -19,8 +21,8 @@ static void index_text(fcs_shape s, int64_t at, char text[FCS_TROUBLE])
         i[d] = at % s.n[d];
         at /= s.n[d];
     }
-    snprintf(text, FCS_TROUBLE, "%lld,%lld,%lld,%lld,%lld", (long long)i[0], (long long)i[1], (long long)i[2],
-             (long long)i[3], (long long)i[4]);
+    snprintf(text, FCS_TROUBLE, "%lld,%lld,%lld,%lld,%lld", (long long)i[0], (long long)i[1],
+             (long long)i[2], (long long)i[3], (long long)i[4]);
 }
 
 /* What element i must be, rounded where the class says so, and how far off it may be. */
@@ -28,7 +30,8 @@ static double owed(const fcs_apply_args *a, const fcs_sample_data *d, int64_t i,
 {
     fcs_class class = a->op->accuracy;
     *bound = 0;
-    if (class == FCS_EXACT || (class == FCS_LINEAR && d->kind == FCS_DATA_INTEGERS)) return fcs_ref_rounded(d->want[i]);
+    if (class == FCS_EXACT || (class == FCS_LINEAR && d->kind == FCS_DATA_INTEGERS))
+        return fcs_ref_rounded(d->want[i]);
     double terms = (double)d->terms;
     *bound = class == FCS_LINEAR ? terms * u * d->magnitude[i] + terms * smallest
                                  : (a->op->ulp + 1) * 2 * u * fabs(d->want[i]) + smallest;
@@ -44,9 +47,11 @@ void fcs_judge(const fcs_apply_args *a, const fcs_sample_data *d, const float *g
         fcs_finding one = {.got = (double)got[i]};
         one.want = owed(a, d, i, &one.bound);
         one.error = fabs(one.got - one.want);
-        if (!(one.error <= one.bound)) f->pass = false;
+        if (!(one.error <= one.bound))
+            f->pass = false;
         double ratio = fcs_finding_ratio(&one);
-        if (ratio <= worst) continue;
+        if (ratio <= worst)
+            continue;
         worst = ratio;
         f->error = one.error, f->bound = one.bound, f->got = one.got, f->want = one.want;
         index_text(a->out, i, f->at);
@@ -54,7 +59,8 @@ void fcs_judge(const fcs_apply_args *a, const fcs_sample_data *d, const float *g
     f->pass = f->pass && worst >= 0;
 }
 
-void fcs_judge_mean(const fcs_apply_args *a, const fcs_sample_data *d, const float *got, fcs_finding *f)
+void fcs_judge_mean(const fcs_apply_args *a, const fcs_sample_data *d, const float *got,
+                    fcs_finding *f)
 {
     double wrong = 0, all = 0;
     for (int64_t i = 0; i < fcs_shape_count(a->out); i++) {
@@ -76,7 +82,8 @@ void fcs_judge_equal(fcs_shape shape, const float *got, const float *want, fcs_f
     f->error = f->bound = 0;
     for (int64_t i = 0; i < fcs_shape_count(shape) && f->pass; i++) {
         f->pass = got[i] == want[i];
-        if (f->pass && i) continue;
+        if (f->pass && i)
+            continue;
         f->got = (double)got[i], f->want = (double)want[i];
         f->error = fabs(f->got - f->want);
         index_text(shape, i, f->at);
@@ -107,8 +114,10 @@ void fcs_judge_samples(const fcs_op *op, const fcs_case *cases, int n, fcs_findi
 bool fcs_judge_share(const fcs_case *c, const fcs_sample_data *d, fcs_finding *f)
 {
     int64_t n = fcs_shape_count(c->args.out), nonzero = 0;
-    if (n < 32 || c->args.op->kind == FCS_KIND_SOURCE) return false;
-    for (int64_t i = 0; i < n; i++) nonzero += fabs(d->want[i]) > 0;
+    if (n < 32 || c->args.op->kind == FCS_KIND_SOURCE)
+        return false;
+    for (int64_t i = 0; i < n; i++)
+        nonzero += fabs(d->want[i]) > 0;
     *f = (fcs_finding){.got = (double)nonzero / (double)n, .want = c->args.op->nonzero / 2};
     f->pass = f->got >= f->want;
     f->error = f->pass ? 0 : f->want - f->got;

@@ -1,8 +1,9 @@
 /* verify.c: whether a large product is right, without the reference's time: for benchmarks.
  *
- * An op that is linear in its second input is multiplied with a random vector r of signs: the dimension of input 2 that
- * becomes a dimension of the output is contracted, <op(x, w), r> = op(x, <w, r>), and the right side costs the reference
- * one channel only (Freivalds 1977). Elementwise ops are compared at random elements. All others are compared whole. */
+ * An op that is linear in its second input is multiplied with a random vector r of signs: the
+ * dimension of input 2 that becomes a dimension of the output is contracted, <op(x, w), r> = op(x,
+ * <w, r>), and the right side costs the reference one channel only (Freivalds 1977). Elementwise
+ * ops are compared at random elements. All others are compared whole. */
 #include "check/check.h"
 
 #include <math.h>
@@ -15,7 +16,8 @@ static double sign_of(const fcs_case *c, int64_t i)
 }
 
 /* y[.., 1, ..] = sum_j r_j x[.., j, ..] over dimension d; absolute: of |x| without signs. */
-static void contract(const fcs_case *c, fcs_shape s, int d, const double *x, bool absolute, double *y)
+static void contract(const fcs_case *c, fcs_shape s, int d, const double *x, bool absolute,
+                     double *y)
 {
     fcs_shape small = s;
     small.n[d] = 1;
@@ -33,7 +35,8 @@ static void contract(const fcs_case *c, fcs_shape s, int d, const double *x, boo
 /* The dimension of input 2 that alone decides a dimension of the output, if there is one over 1. */
 static bool find_contraction(const fcs_case *c, fcs_apply_args *small, int *d_in, int *d_out)
 {
-    if (c->args.n_in != 2 || c->args.op->accuracy != FCS_LINEAR) return false;
+    if (c->args.n_in != 2 || c->args.op->accuracy != FCS_LINEAR)
+        return false;
     for (*d_in = FCS_N; *d_in <= FCS_C; ++*d_in)
         for (*d_out = FCS_N; *d_out <= FCS_C; ++*d_out) {
             fcs_error ignored = {0};
@@ -41,8 +44,10 @@ static bool find_contraction(const fcs_case *c, fcs_apply_args *small, int *d_in
             *small = c->args;
             small->in[1].n[*d_in] = 1;
             wanted.n[*d_out] = 1;
-            if (c->args.in[1].n[*d_in] < 2 || c->args.in[1].n[*d_in] != c->args.out.n[*d_out]) continue;
-            if (c->args.op->shape(small, &ignored) == FCS_OK && fcs_shape_equal(small->out, wanted)) return true;
+            if (c->args.in[1].n[*d_in] < 2 || c->args.in[1].n[*d_in] != c->args.out.n[*d_out])
+                continue;
+            if (c->args.op->shape(small, &ignored) == FCS_OK && fcs_shape_equal(small->out, wanted))
+                return true;
         }
     return false;
 }
@@ -83,17 +88,21 @@ static void judge_product(const product *p, int64_t terms, fcs_finding *f)
         one.bound = (double)terms * (0x1p-24 * p->size[i] + 0x1p-126);
         wrong += one.error * one.error;
         all += one.want * one.want;
-        if (!(one.error <= one.bound)) f->pass = false;
+        if (!(one.error <= one.bound))
+            f->pass = false;
         double ratio = fcs_finding_ratio(&one);
-        if (ratio <= worst) continue;
+        if (ratio <= worst)
+            continue;
         worst = ratio;
         f->error = one.error, f->bound = one.bound, f->got = one.got, f->want = one.want;
     }
-    if (p->n >= 64 && !(wrong <= (1e-12 + 1e-15 * (double)terms) * all)) f->pass = false;
+    if (p->n >= 64 && !(wrong <= (1e-12 + 1e-15 * (double)terms) * all))
+        f->pass = false;
 }
 
-static fcs_status verify_product(fcs_error *e, const fcs_case *c, const fcs_apply_args *small, int d_in, int d_out,
-                                 double *const *in, const float *got, fcs_finding *f)
+static fcs_status verify_product(fcs_error *e, const fcs_case *c, const fcs_apply_args *small,
+                                 int d_in, int d_out, double *const *in, const float *got,
+                                 fcs_finding *f)
 {
     product p = {0};
     int64_t n_x = fcs_shape_count(c->args.in[0]), n_y = fcs_shape_count(c->args.out);
@@ -103,12 +112,14 @@ static fcs_status verify_product(fcs_error *e, const fcs_case *c, const fcs_appl
         fcs_ref_call call = {.args = small, .in = {in[0], p.w}, .out = p.want};
         contract(c, c->args.in[1], d_in, in[1], false, p.w);
         fcs_refs[fcs_op_index(small->op)](&call);
-        for (int64_t i = 0; i < n_x; i++) p.x[i] = fabs(in[0][i]);
+        for (int64_t i = 0; i < n_x; i++)
+            p.x[i] = fabs(in[0][i]);
         contract(c, c->args.in[1], d_in, in[1], true, p.w);
         call.in[0] = p.x;
         call.out = p.size;
         fcs_refs[fcs_op_index(small->op)](&call);
-        for (int64_t i = 0; i < n_y; i++) y[i] = (double)got[i];
+        for (int64_t i = 0; i < n_y; i++)
+            y[i] = (double)got[i];
         contract(c, c->args.out, d_out, y, false, p.got);
         judge_product(&p, call.terms, f);
     }
@@ -120,22 +131,27 @@ static fcs_status verify_product(fcs_error *e, const fcs_case *c, const fcs_appl
 /* Elementwise ops at SAMPLES random elements (repeated inputs are gathered as well). */
 enum { SAMPLES = 8192 };
 
-static fcs_status verify_samples(fcs_error *e, const fcs_case *c, double *const *in, const float *got, fcs_finding *f)
+static fcs_status verify_samples(fcs_error *e, const fcs_case *c, double *const *in,
+                                 const float *got, fcs_finding *f)
 {
     fcs_apply_args a = c->args;
     double *memory = fcs_alloc_array(e, 6 * (size_t)SAMPLES, sizeof *memory);
     float *some = fcs_alloc_array(e, SAMPLES, sizeof *some);
     fcs_status status = memory && some ? FCS_OK : FCS_FAILED;
     int64_t n = fcs_shape_count(c->args.out);
-    fcs_sample_data d = {.kind = FCS_DATA_RANDOM, .want = memory + 3 * SAMPLES, .magnitude = memory + 4 * SAMPLES};
+    fcs_sample_data d = {
+        .kind = FCS_DATA_RANDOM, .want = memory + 3 * SAMPLES, .magnitude = memory + 4 * SAMPLES};
     for (int64_t s = 0; s < SAMPLES && status == FCS_OK; s++) {
-        int64_t at = fcs_random_below(c->seed, 4, 9, (uint64_t)s, n < INT32_MAX ? n : INT32_MAX), left = at;
+        int64_t at = fcs_random_below(c->seed, 4, 9, (uint64_t)s, n < INT32_MAX ? n : INT32_MAX),
+                left = at;
         int64_t i[FCS_DIMS];
-        for (int q = FCS_DIMS - 1; q >= 0; left /= c->args.out.n[q], q--) i[q] = left % c->args.out.n[q];
+        for (int q = FCS_DIMS - 1; q >= 0; left /= c->args.out.n[q], q--)
+            i[q] = left % c->args.out.n[q];
         some[s] = got[at];
         for (int k = 0; k < a.n_in; k++) {
             int64_t j[FCS_DIMS];
-            for (int q = 0; q < FCS_DIMS; q++) j[q] = c->args.in[k].n[q] == 1 ? 0 : i[q];
+            for (int q = 0; q < FCS_DIMS; q++)
+                j[q] = c->args.in[k].n[q] == 1 ? 0 : i[q];
             memory[k * SAMPLES + s] = in[k][fcs_ref_at(c->args.in[k], j)];
         }
     }
@@ -155,33 +171,43 @@ static fcs_status verify_samples(fcs_error *e, const fcs_case *c, double *const 
     return status;
 }
 
-static fcs_status verify_whole(fcs_error *e, const fcs_case *c, double *const *in, const float *got, fcs_finding *f)
+static fcs_status verify_whole(fcs_error *e, const fcs_case *c, double *const *in, const float *got,
+                               fcs_finding *f)
 {
     size_t n = (size_t)fcs_shape_count(c->args.out);
-    fcs_sample_data d = {.kind = FCS_DATA_RANDOM, .want = fcs_alloc_array(e, n, sizeof(double)),
+    fcs_sample_data d = {.kind = FCS_DATA_RANDOM,
+                         .want = fcs_alloc_array(e, n, sizeof(double)),
                          .magnitude = fcs_alloc_array(e, n, sizeof(double))};
     fcs_status status = d.want && d.magnitude ? FCS_OK : FCS_FAILED;
     if (status == FCS_OK) {
-        fcs_ref_call call = {.args = &c->args, .out = d.want, .magnitude = d.magnitude, .seed = c->seed, .step = 1,
+        fcs_ref_call call = {.args = &c->args,
+                             .out = d.want,
+                             .magnitude = d.magnitude,
+                             .seed = c->seed,
+                             .step = 1,
                              .stream = fcs_case_stream(c)};
-        for (int k = 0; k < c->args.n_in; k++) call.in[k] = in[k];
+        for (int k = 0; k < c->args.n_in; k++)
+            call.in[k] = in[k];
         fcs_refs[fcs_op_index(c->args.op)](&call);
         d.terms = call.terms;
         fcs_judge(&c->args, &d, got, f);
-        if (f->pass && c->args.op->accuracy != FCS_EXACT && n >= 64) fcs_judge_mean(&c->args, &d, got, f);
+        if (f->pass && c->args.op->accuracy != FCS_EXACT && n >= 64)
+            fcs_judge_mean(&c->args, &d, got, f);
     }
     free(d.want);
     free(d.magnitude);
     return status;
 }
 
-fcs_status fcs_verify(fcs_error *e, const fcs_case *c, double *const *in, const float *got, fcs_finding *f)
+fcs_status fcs_verify(fcs_error *e, const fcs_case *c, double *const *in, const float *got,
+                      fcs_finding *f)
 {
     fcs_apply_args small;
     int d_in, d_out;
     memset(f, 0, sizeof *f);
     if (c->args.op->kind == FCS_KIND_LANES && fcs_shape_count(c->args.out) > SAMPLES)
         return verify_samples(e, c, in, got, f);
-    if (find_contraction(c, &small, &d_in, &d_out)) return verify_product(e, c, &small, d_in, d_out, in, got, f);
+    if (find_contraction(c, &small, &d_in, &d_out))
+        return verify_product(e, c, &small, d_in, d_out, in, got, f);
     return verify_whole(e, c, in, got, f);
 }

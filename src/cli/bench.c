@@ -9,18 +9,23 @@
 
 static const cli_option options[] = {
     {"ops", 0, CLI_TEXT, CLI_AT(ops), "A,B", "only these ops or cases", 0, 0},
-    {"seconds", 0, CLI_REAL, CLI_AT(seconds), "S", "time per case (0.5); of step and generate in all (10)", 0.001, 86400},
-    {"size", 0, CLI_SIZE, CLI_AT(size), "WxH[xD]", "of generate: size of the image (1024x1024)", 0, 0},
+    {"seconds", 0, CLI_REAL, CLI_AT(seconds), "S",
+     "time per case (0.5); of step and generate in all (10)", 0.001, 86400},
+    {"size", 0, CLI_SIZE, CLI_AT(size), "WxH[xD]", "of generate: size of the image (1024x1024)", 0,
+     0},
     {"data", 0, CLI_LIST, CLI_AT(data), "PATH", "of step: the image (synthetic channels)", 0, 0},
     CLI_SET_OPTION,
     CLI_COMPUTE_OPTIONS,
     CLI_TABLE_OPTIONS,
     CLI_HELP_OPTION,
 };
-static const char *const examples[] = {
-    "facies bench ops", "every op, beside what the machine could do",
-    "facies bench step dsgan-small", "milliseconds per training step",
-    "facies bench generate dsgan-small-run --size 4096x4096", "pixels per second of a run", NULL};
+static const char *const examples[] = {"facies bench ops",
+                                       "every op, beside what the machine could do",
+                                       "facies bench step dsgan-small",
+                                       "milliseconds per training step",
+                                       "facies bench generate dsgan-small-run --size 4096x4096",
+                                       "pixels per second of a run",
+                                       NULL};
 
 static double now(void)
 {
@@ -44,19 +49,24 @@ static int bench_ops(fcs_context *ctx, const cli_args *a)
     return s ? cli_failed(ctx, s) : status;
 }
 
-/* One row of two columns. JSON and text alike, without a table of the library's: it has only its own. */
-static int print_result(const cli_args *a, const char *what, const char *unit, double median, double best, int n)
+/* One row of two columns. JSON and text alike, without a table of the library's: it has only its
+ * own. */
+static int print_result(const cli_args *a, const char *what, const char *unit, double median,
+                        double best, int n)
 {
     if (a->json && !strcmp(a->json, "-"))
-        printf("[{\"what\": \"%s\", \"median_%s\": %.6g, \"best_%s\": %.6g, \"runs\": %d}]\n", what, unit, median, unit, best, n);
+        printf("[{\"what\": \"%s\", \"median_%s\": %.6g, \"best_%s\": %.6g, \"runs\": %d}]\n", what,
+               unit, median, unit, best, n);
     else
         printf("%s: median %.4g %s, best %.4g, %d runs\n", what, median, unit, best, n);
     return FCS_OK;
 }
 
-/* Calls body until the time is over, three times at least; the first call, which allocates, is not counted. */
+/* Calls body until the time is over, three times at least; the first call, which allocates, is not
+ * counted. */
 typedef fcs_status timed(void *arg);
-static fcs_status measure(timed *body, void *arg, double seconds, double *median, double *best, int *n)
+static fcs_status measure(timed *body, void *arg, double seconds, double *median, double *best,
+                          int *n)
 {
     double times[1000], end = now() + (seconds > 0 ? seconds : 10);
     fcs_status s = body(arg);
@@ -73,10 +83,7 @@ static fcs_status measure(timed *body, void *arg, double seconds, double *median
     return FCS_OK;
 }
 
-static fcs_status one_step(void *run)
-{
-    return fcs_run_step(run, 0, NULL);
-}
+static fcs_status one_step(void *run) { return fcs_run_step(run, 0, NULL); }
 
 /* A file of synthetic channels to train on; NULL after a message. */
 static fcs_status synthetic(fcs_context *ctx, char path[64])
@@ -107,13 +114,17 @@ static int bench_step(fcs_context *ctx, const cli_args *a)
         unlink(path);
     if (!s)
         s = measure(one_step, run, a->seconds, &median, &best, &n);
-    int status = s ? cli_failed(ctx, s) : print_result(a, "step", "ms", 1e3 * median, 1e3 * best, n);
+    int status =
+        s ? cli_failed(ctx, s) : print_result(a, "step", "ms", 1e3 * median, 1e3 * best, n);
     fcs_run_close(run);
     fcs_recipe_free(r);
     return status;
 }
 
-typedef struct generating { fcs_run *run; fcs_generate_options o; } generating;
+typedef struct generating {
+    fcs_run *run;
+    fcs_generate_options o;
+} generating;
 
 static fcs_status one_image(void *arg)
 {
@@ -128,22 +139,28 @@ static fcs_status one_image(void *arg)
 static int bench_generate(fcs_context *ctx, const cli_args *a)
 {
     bool given = a->size[0] > 0;
-    generating g = {NULL, {.width = given ? a->size[0] : 1024, .height = given ? a->size[1] : 1024,
-                           .depth = given ? a->size[2] : 1}};
+    generating g = {NULL,
+                    {.width = given ? a->size[0] : 1024,
+                     .height = given ? a->size[1] : 1024,
+                     .depth = given ? a->size[2] : 1}};
     double median = 0, best = 0;
     int n = 0;
     fcs_status s = fcs_run_open(ctx, a->operands.items[1], 0, &g.run);
     if (!s)
         s = measure(one_image, &g, a->seconds, &median, &best, &n);
-    int status = s ? cli_failed(ctx, s) : print_result(a, "generate", "ms", 1e3 * median, 1e3 * best, n);
+    int status =
+        s ? cli_failed(ctx, s) : print_result(a, "generate", "ms", 1e3 * median, 1e3 * best, n);
     fcs_run_close(g.run);
     return status;
 }
 
 static int run_bench(const cli_args *a)
 {
-    static const struct { const char *name; int words; int (*run)(fcs_context *, const cli_args *); } kinds[] = {
-        {"ops", 1, bench_ops}, {"step", 2, bench_step}, {"generate", 2, bench_generate}};
+    static const struct {
+        const char *name;
+        int words;
+        int (*run)(fcs_context *, const cli_args *);
+    } kinds[] = {{"ops", 1, bench_ops}, {"step", 2, bench_step}, {"generate", 2, bench_generate}};
     for (int i = 0; i < CLI_COUNT(kinds); i++) {
         if (strcmp(kinds[i].name, a->operands.items[0]))
             continue;
@@ -158,9 +175,18 @@ static int run_bench(const cli_args *a)
     return FCS_USAGE;
 }
 
-const cli_command cli_bench = {
-    "bench", "ops | step RECIPE | generate RUN", "measure speed, beside the machine's own limits",
-    "ops: times the benchmark cases of the ops that have any, beside the peak of multiply-adds, a matrix product and the "
-    "copy rate, measured in the same run. Nothing is timed that has not passed its check. step: whole training steps of a "
-    "recipe. generate: images from a trained run.",
-    options, CLI_COUNT(options), 1, 2, examples, "check show", run_bench};
+const cli_command cli_bench = {"bench",
+                               "ops | step RECIPE | generate RUN",
+                               "measure speed, beside the machine's own limits",
+                               "ops: times the benchmark cases of the ops that have any, beside "
+                               "the peak of multiply-adds, a matrix product and the "
+                               "copy rate, measured in the same run. Nothing is timed that has not "
+                               "passed its check. step: whole training steps of a "
+                               "recipe. generate: images from a trained run.",
+                               options,
+                               CLI_COUNT(options),
+                               1,
+                               2,
+                               examples,
+                               "check show",
+                               run_bench};

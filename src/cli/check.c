@@ -5,8 +5,10 @@
 
 static const cli_option options[] = {
     {"ops", 0, CLI_TEXT, CLI_AT(ops), "A,B", "only these ops (facies list ops)", 0, 0},
-    {"case", 0, CLI_TEXT, CLI_AT(one_case), "TEXT", "one case, as a failed row's repeat line gives it", 0, 0},
-    {"isa", 0, CLI_TEXT, CLI_AT(isa), "NAME", "one instruction set (all that the machine has)", 0, 0},
+    {"case", 0, CLI_TEXT, CLI_AT(one_case), "TEXT",
+     "one case, as a failed row's repeat line gives it", 0, 0},
+    {"isa", 0, CLI_TEXT, CLI_AT(isa), "NAME", "one instruction set (all that the machine has)", 0,
+     0},
     {"failures", 0, CLI_FLAG, CLI_AT(failures), NULL, "print the rows that fail only", 0, 0},
     CLI_COMPUTE_OPTIONS,
     CLI_TABLE_OPTIONS,
@@ -18,7 +20,8 @@ static const char *const examples[] = {
 
 static int run_check(const cli_args *a)
 {
-    const fcs_check_options o = {.ops = a->ops, .cases = a->one_case, .isa = a->isa, .failures_only = a->failures};
+    const fcs_check_options o = {
+        .ops = a->ops, .cases = a->one_case, .isa = a->isa, .failures_only = a->failures};
     fcs_context *ctx = cli_open(a, NULL);
     if (!ctx)
         return FCS_FAILED;
@@ -31,8 +34,17 @@ static int run_check(const cli_args *a)
     return status;
 }
 
-const cli_command cli_check = {
-    "check", "", "check every op against the double-precision reference",
-    "Runs the op registry's sample cases on each instruction set and compares the numbers with an independent reference in "
-    "double precision: integers exactly, random data within each op's bound. The exit status is 3 if a row fails.",
-    options, CLI_COUNT(options), 0, 0, examples, "bench devices list", run_check};
+const cli_command cli_check = {"check",
+                               "",
+                               "check every op against the double-precision reference",
+                               "Runs the op registry's sample cases on each instruction set and "
+                               "compares the numbers with an independent reference in "
+                               "double precision: integers exactly, random data within each op's "
+                               "bound. The exit status is 3 if a row fails.",
+                               options,
+                               CLI_COUNT(options),
+                               0,
+                               0,
+                               examples,
+                               "bench devices list",
+                               run_check};

@@ -1,4 +1,5 @@
-/* cli.h: what the program's files share. The program is a thin client: of the project's headers it uses facies.h only. */
+/* cli.h: what the program's files share. The program is a thin client: of the project's headers it
+ * uses facies.h only. */
 #ifndef FCS_CLI_H
 #define FCS_CLI_H
 
@@ -7,23 +8,26 @@
 
 /* ---- options: one table gives parsing, --help, error messages and manual pages ---- */
 typedef enum cli_kind {
-    CLI_FLAG,  /* bool */
-    CLI_INT,   /* int64_t, in [min, max] */
-    CLI_REAL,  /* double, in [min, max] */
-    CLI_TEXT,  /* const char * */
-    CLI_LIST,  /* cli_words: may be given many times */
-    CLI_SIZE   /* int64_t[3]: WxH or WxHxD */
+    CLI_FLAG, /* bool */
+    CLI_INT,  /* int64_t, in [min, max] */
+    CLI_REAL, /* double, in [min, max] */
+    CLI_TEXT, /* const char * */
+    CLI_LIST, /* cli_words: may be given many times */
+    CLI_SIZE  /* int64_t[3]: WxH or WxHxD */
 } cli_kind;
 typedef struct cli_option {
     const char *name;
-    char letter;          /* or 0 */
+    char letter; /* or 0 */
     cli_kind kind;
     size_t at;            /* offset in cli_args */
     const char *argument; /* its name in help texts; NULL for flags */
     const char *text;
     double min, max;
 } cli_option;
-typedef struct cli_words { const char **items; int n; } cli_words;
+typedef struct cli_words {
+    const char **items;
+    int n;
+} cli_words;
 
 /* All values that any option can set, zero where not given. */
 typedef struct cli_args {
@@ -38,34 +42,43 @@ typedef struct cli_args {
 
 typedef struct cli_command {
     const char *name;
-    const char *operands;     /* "RECIPE --data PATH", for the synopsis */
-    const char *summary;      /* one line, without a capital or full stop */
-    const char *description;  /* paragraphs, separated by empty lines */
-    const cli_option *options; int n_options;
+    const char *operands;    /* "RECIPE --data PATH", for the synopsis */
+    const char *summary;     /* one line, without a capital or full stop */
+    const char *description; /* paragraphs, separated by empty lines */
+    const cli_option *options;
+    int n_options;
     int min_operands, max_operands; /* max -1: any number */
     const char *const *examples;    /* command, what it does, ..., NULL */
     const char *see_also;           /* "generate evaluate" */
     int (*run)(const cli_args *a);  /* returns the exit status */
 } cli_command;
-extern const cli_command cli_train, cli_generate, cli_evaluate, cli_inspect, cli_show, cli_list, cli_check, cli_bench,
-    cli_devices, cli_synth, cli_help_command;
+extern const cli_command cli_train, cli_generate, cli_evaluate, cli_inspect, cli_show, cli_list,
+    cli_check, cli_bench, cli_devices, cli_synth, cli_help_command;
 extern const cli_command *const cli_commands[]; /* NULL-terminated */
 const cli_command *cli_command_find(const char *name);
 
 #define CLI_AT(member) offsetof(cli_args, member)
 #define CLI_COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 /* What most commands have. */
-#define CLI_COMPUTE_OPTIONS                                                                                    \
-    {"device", 'd', CLI_TEXT, CLI_AT(device), "D", "compute device, as `facies devices` lists them (cpu)", 0, 0}, \
-    {"threads", 't', CLI_INT, CLI_AT(threads), "T", "threads (one per processor); results do not depend on it", 1, 4096}
-#define CLI_TABLE_OPTIONS                                                                                      \
-    {"json", 0, CLI_TEXT, CLI_AT(json), "FILE", "write the table as JSON, - for standard output", 0, 0},        \
-    {"csv", 0, CLI_TEXT, CLI_AT(csv), "FILE", "write the table as CSV, - for standard output", 0, 0}
-#define CLI_SET_OPTION                                                                                         \
-    {"set", 's', CLI_LIST, CLI_AT(set), "KEY=VALUE", "set a recipe value: generator.width=0.5; many times if wanted", 0, 0}
+/* clang-format off */
+#define CLI_COMPUTE_OPTIONS                                                                        \
+    {"device", 'd', CLI_TEXT, CLI_AT(device), "D",                                                 \
+     "compute device, as `facies devices` lists them (cpu)", 0, 0},                                \
+    {"threads", 't', CLI_INT, CLI_AT(threads), "T",                                                \
+     "threads (one per processor); results do not depend on it", 1, 4096}
+#define CLI_TABLE_OPTIONS                                                                          \
+    {"json", 0, CLI_TEXT, CLI_AT(json), "FILE",                                                    \
+     "write the table as JSON, - for standard output", 0, 0},                                      \
+    {"csv", 0, CLI_TEXT, CLI_AT(csv), "FILE",                                                      \
+     "write the table as CSV, - for standard output", 0, 0}
+#define CLI_SET_OPTION                                                                             \
+    {"set", 's', CLI_LIST, CLI_AT(set), "KEY=VALUE",                                               \
+     "set a recipe value: generator.width=0.5; many times if wanted", 0, 0}
 #define CLI_HELP_OPTION {"help", 'h', CLI_FLAG, CLI_AT(help), NULL, "show this help", 0, 0}
+/* clang-format on */
 
-/* Reads the command line into *a; prints a message and returns FCS_USAGE where it cannot. Free with cli_args_free(). */
+/* Reads the command line into *a; prints a message and returns FCS_USAGE where it cannot. Free with
+ * cli_args_free(). */
 fcs_status cli_parse(const cli_command *c, int argc, char **argv, cli_args *a);
 void cli_args_free(cli_args *a);
 /* The word nearest to `word`, or NULL when none is near. */
@@ -75,10 +88,11 @@ const char *cli_nearest(const char *word, const char *const *words, int n);
 void cli_help(const cli_command *c, FILE *f);   /* NULL: the program */
 void cli_manual(const cli_command *c, FILE *f); /* a manual page in man(7) form */
 
-/* ---- progress.c: a line that is rewritten on a terminal, a new line now and then elsewhere ---- */
+/* ---- progress.c: a line that is rewritten on a terminal, a new line now and then elsewhere ----
+ */
 typedef struct cli_progress {
     bool quiet, terminal, shown;
-    int width, length;   /* of the terminal; of the line on it */
+    int width, length; /* of the terminal; of the line on it */
     double last, start;
 } cli_progress;
 void cli_progress_begin(cli_progress *p, bool quiet);
@@ -87,18 +101,20 @@ void cli_progress_part(void *user, double done);              /* 0..1 */
 void cli_progress_end(cli_progress *p);
 
 /* ---- output.c ---- */
-/* A context as the options and FACIES_ISA say; NULL after a message. Interrupts reach it. Its notes go to standard error
- * and past the progress line p, if there is one. */
+/* A context as the options and FACIES_ISA say; NULL after a message. Interrupts reach it. Its notes
+ * go to standard error and past the progress line p, if there is one. */
 fcs_context *cli_open(const cli_args *a, cli_progress *p);
 void cli_close(fcs_context *ctx);
 /* "facies: message" on standard error. */
 void cli_error(const char *format, ...) FCS_PRINTF(1, 2);
 /* Prints the context's message and returns status. */
 int cli_failed(const fcs_context *ctx, fcs_status status);
-/* Writes the table where --json and --csv say, else as text to standard output. Frees it. Returns an exit status. */
+/* Writes the table where --json and --csv say, else as text to standard output. Frees it. Returns
+ * an exit status. */
 int cli_table(const cli_args *a, fcs_table *t);
 /* ---- recipe.c ---- */
-/* The recipe of a name, a file or a run folder, with --set and --seed applied; NULL after a message. */
+/* The recipe of a name, a file or a run folder, with --set and --seed applied; NULL after a
+ * message. */
 fcs_recipe *cli_recipe(fcs_context *ctx, const char *word, const cli_args *a);
 
 #endif

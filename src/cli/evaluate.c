@@ -4,43 +4,71 @@
 #include <stddef.h>
 
 static const cli_option options[] = {
-    {"metrics", 0, CLI_TEXT, CLI_AT(metrics), "A,B", "only these metrics (facies list metrics)", 0, 0},
-    {"crops", 0, CLI_INT, CLI_AT(crops), "N", "random crops of the real image, for values and floor (100)", 2, 100000},
-    {"crop", 0, CLI_INT, CLI_AT(crop), "PIXELS", "side of these crops (that of the generated images)", 1, 1e9},
-    {"neighbours", 0, CLI_INT, CLI_AT(neighbours), "4|8", "which neighbours connect (4; of volumes 6, or 26)", 4, 26},
-    {"threshold", 0, CLI_REAL, CLI_AT(threshold), "T", "phase 1 is where the value, 0 to 1, is above T (0.5)", 0, 1},
-    {"max-lag", 0, CLI_INT, CLI_AT(max_lag), "N", "longest lag of the curves, pixels (half of the crop)", 1, 1e9},
+    {"metrics", 0, CLI_TEXT, CLI_AT(metrics), "A,B", "only these metrics (facies list metrics)", 0,
+     0},
+    {"crops", 0, CLI_INT, CLI_AT(crops), "N",
+     "random crops of the real image, for values and floor (100)", 2, 100000},
+    {"crop", 0, CLI_INT, CLI_AT(crop), "PIXELS",
+     "side of these crops (that of the generated images)", 1, 1e9},
+    {"neighbours", 0, CLI_INT, CLI_AT(neighbours), "4|8",
+     "which neighbours connect (4; of volumes 6, or 26)", 4, 26},
+    {"threshold", 0, CLI_REAL, CLI_AT(threshold), "T",
+     "phase 1 is where the value, 0 to 1, is above T (0.5)", 0, 1},
+    {"max-lag", 0, CLI_INT, CLI_AT(max_lag), "N",
+     "longest lag of the curves, pixels (half of the crop)", 1, 1e9},
     {"seed", 0, CLI_INT, CLI_AT(seed), "S", "seed of the crops (0)", 0, 9007199254740992.0},
-    {"html", 0, CLI_TEXT, CLI_AT(html), "FILE", "a page with tables and curves beside the real ones' envelope", 0, 0},
+    {"html", 0, CLI_TEXT, CLI_AT(html), "FILE",
+     "a page with tables and curves beside the real ones' envelope", 0, 0},
     CLI_TABLE_OPTIONS,
     CLI_COMPUTE_OPTIONS,
     {"quiet", 'q', CLI_FLAG, CLI_AT(quiet), NULL, "no notes", 0, 0},
     CLI_HELP_OPTION,
 };
 static const char *const examples[] = {
-    "facies evaluate rock.png samples/", "a folder of generated images against the real one",
-    "facies evaluate rock.png dsgan/ sgan/ --html compare.html", "two sets, with curves",
-    "facies evaluate rock.png new.png --metrics tv_isotropic --json -", "one metric, as JSON", NULL};
+    "facies evaluate rock.png samples/",
+    "a folder of generated images against the real one",
+    "facies evaluate rock.png dsgan/ sgan/ --html compare.html",
+    "two sets, with curves",
+    "facies evaluate rock.png new.png --metrics tv_isotropic --json -",
+    "one metric, as JSON",
+    NULL};
 
 static int run_evaluate(const cli_args *a)
 {
     const fcs_evaluate_options o = {
-        .metrics = a->metrics, .crops = (int)a->crops, .crop = a->crop, .neighbours = (int)a->neighbours,
-        .threshold = a->threshold, .max_lag = (int)a->max_lag, .seed = (uint64_t)a->seed, .html = a->html,
+        .metrics = a->metrics,
+        .crops = (int)a->crops,
+        .crop = a->crop,
+        .neighbours = (int)a->neighbours,
+        .threshold = a->threshold,
+        .max_lag = (int)a->max_lag,
+        .seed = (uint64_t)a->seed,
+        .html = a->html,
     };
     fcs_context *ctx = cli_open(a, NULL);
     if (!ctx)
         return FCS_FAILED;
     fcs_table *t;
-    fcs_status s = fcs_evaluate(ctx, a->operands.items[0], a->operands.items + 1, a->operands.n - 1, &o, &t);
+    fcs_status s =
+        fcs_evaluate(ctx, a->operands.items[0], a->operands.items + 1, a->operands.n - 1, &o, &t);
     int status = s ? cli_failed(ctx, s) : cli_table(a, t);
     cli_close(ctx);
     return status;
 }
 
 const cli_command cli_evaluate = {
-    "evaluate", "REAL GENERATED...", "compare generated images with a real one",
-    "Compares sets of generated images (a file or a folder each) with the real image: total variation, connectivity, "
-    "two-point correlation, local binary patterns, histograms of gradients, shares of the phases. Each row has the value, "
+    "evaluate",
+    "REAL GENERATED...",
+    "compare generated images with a real one",
+    "Compares sets of generated images (a file or a folder each) with the real image: total "
+    "variation, connectivity, "
+    "two-point correlation, local binary patterns, histograms of gradients, shares of the phases. "
+    "Each row has the value, "
     "the real image's, and the floor: what random crops of the real image give against each other.",
-    options, CLI_COUNT(options), 2, -1, examples, "generate inspect", run_evaluate};
+    options,
+    CLI_COUNT(options),
+    2,
+    -1,
+    examples,
+    "generate inspect",
+    run_evaluate};

@@ -4,34 +4,53 @@
 #include <stddef.h>
 
 static const cli_option options[] = {
-    {"size", 0, CLI_SIZE, CLI_AT(size), "WxH[xD]", "size in pixels (that of the training crops)", 0, 0},
-    {"output", 'o', CLI_TEXT, CLI_AT(output), "FILE", "a .png or .tif file; with --count above 1 it gets numbers", 0, 0},
+    {"size", 0, CLI_SIZE, CLI_AT(size), "WxH[xD]", "size in pixels (that of the training crops)", 0,
+     0},
+    {"output", 'o', CLI_TEXT, CLI_AT(output), "FILE",
+     "a .png or .tif file; with --count above 1 it gets numbers", 0, 0},
     {"count", 'n', CLI_INT, CLI_AT(count), "N", "how many images (1)", 1, 1e9},
-    {"first", 0, CLI_INT, CLI_AT(first), "I", "number of the first image (0); image I of a seed is always the same", 0, 1e15},
-    {"seed", 0, CLI_INT, CLI_AT(seed), "S", "seed of the random numbers (0)", 0, 9007199254740992.0},
-    {"threshold", 0, CLI_REAL, CLI_AT(threshold), "T", "black and white: white where the value, 0 to 1, is above T", 0, 1},
+    {"first", 0, CLI_INT, CLI_AT(first), "I",
+     "number of the first image (0); image I of a seed is always the same", 0, 1e15},
+    {"seed", 0, CLI_INT, CLI_AT(seed), "S", "seed of the random numbers (0)", 0,
+     9007199254740992.0},
+    {"threshold", 0, CLI_REAL, CLI_AT(threshold), "T",
+     "black and white: white where the value, 0 to 1, is above T", 0, 1},
     {"median", 0, CLI_INT, CLI_AT(median), "N", "a median filter, N pixels wide, N odd", 1, 31},
-    {"periodic", 0, CLI_FLAG, CLI_AT(periodic), NULL, "an image that tiles the plane without seams", 0, 0},
+    {"periodic", 0, CLI_FLAG, CLI_AT(periodic), NULL, "an image that tiles the plane without seams",
+     0, 0},
     {"memory", 0, CLI_INT, CLI_AT(memory), "MIB", "memory to stay under (512)", 1, 1e9},
     CLI_COMPUTE_OPTIONS,
     {"quiet", 'q', CLI_FLAG, CLI_AT(quiet), NULL, "no progress and no notes", 0, 0},
     CLI_HELP_OPTION,
 };
 static const char *const examples[] = {
-    "facies generate dsgan-run --size 2000x1000 -o new.png", "one image",
-    "facies generate dsgan-run --size 20000x20000 -o huge.tif", "streamed in tiles, in the same memory",
-    "facies generate dsgan-run --count 100 -o samples/s.png", "samples/s-0000.png to samples/s-0099.png",
-    "facies generate dsgan-run --size 512x512 --periodic --threshold 0.5 -o tile.png", "black and white, without seams",
+    "facies generate dsgan-run --size 2000x1000 -o new.png",
+    "one image",
+    "facies generate dsgan-run --size 20000x20000 -o huge.tif",
+    "streamed in tiles, in the same memory",
+    "facies generate dsgan-run --count 100 -o samples/s.png",
+    "samples/s-0000.png to samples/s-0099.png",
+    "facies generate dsgan-run --size 512x512 --periodic --threshold 0.5 -o tile.png",
+    "black and white, without seams",
     NULL};
 
 static int run_generate(const cli_args *a)
 {
     cli_progress progress = {0};
     const fcs_generate_options o = {
-        .width = a->size[0], .height = a->size[1], .depth = a->size[0] ? a->size[2] : 0,
-        .seed = (uint64_t)a->seed, .first = a->first, .count = a->count, .periodic = a->periodic,
-        .median = (int)a->median, .has_threshold = a->has_threshold, .threshold = a->threshold,
-        .memory = (size_t)a->memory << 20, .progress = cli_progress_part, .user = &progress,
+        .width = a->size[0],
+        .height = a->size[1],
+        .depth = a->size[0] ? a->size[2] : 0,
+        .seed = (uint64_t)a->seed,
+        .first = a->first,
+        .count = a->count,
+        .periodic = a->periodic,
+        .median = (int)a->median,
+        .has_threshold = a->has_threshold,
+        .threshold = a->threshold,
+        .memory = (size_t)a->memory << 20,
+        .progress = cli_progress_part,
+        .user = &progress,
     };
     if (!a->output) {
         cli_error("generate: give the file to write with -o FILE (see facies generate --help)");
@@ -53,9 +72,20 @@ static int run_generate(const cli_args *a)
 }
 
 const cli_command cli_generate = {
-    "generate", "RUN -o FILE", "make images of any size from a trained run",
-    "Makes images with the generator of RUN, a run folder or a checkpoint file. Any size is made in tiles, in constant "
-    "memory, and equals what one piece would give. A pixel depends on the seed, the image's number and its place only, so a "
+    "generate",
+    "RUN -o FILE",
+    "make images of any size from a trained run",
+    "Makes images with the generator of RUN, a run folder or a checkpoint file. Any size is made "
+    "in tiles, in constant "
+    "memory, and equals what one piece would give. A pixel depends on the seed, the image's number "
+    "and its place only, so a "
     "part of a larger image and a smaller image of the same seed agree, but near the edges.\n\n"
-    "With --periodic the sides must be multiples of the net's stride; the error names the nearest ones.",
-    options, CLI_COUNT(options), 1, 1, examples, "train evaluate", run_generate};
+    "With --periodic the sides must be multiples of the net's stride; the error names the nearest "
+    "ones.",
+    options,
+    CLI_COUNT(options),
+    1,
+    1,
+    examples,
+    "train evaluate",
+    run_generate};

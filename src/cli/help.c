@@ -7,26 +7,36 @@
 /* What the numbers mean; the same for every command. */
 static const char *const exit_statuses[][2] = {
     {"0", "success"},
-    {"1", "failed: data, a file, a recipe, a key, a value, memory or a device; one line on standard error says which"},
+    {"1", "failed: data, a file, a recipe, a key, a value, memory or a device; one line on "
+          "standard error says which"},
     {"2", "the command line cannot be read"},
     {"3", "a check found numbers that differ"},
     {"130", "interrupted; everything was saved"},
 };
+#define MANUAL_DATE "2026-11-21" /* of the last change to the texts of the manual pages */
 static const char program_summary[] = "train and run image-generating networks";
-static const char program_text[] =
-    "facies learns from a picture of a texture, such as the channels of a river bed, and makes new pictures of the same "
-    "kind, of any size. It trains adversarial networks in two and three dimensions on any processor. A RECIPE is the name "
-    "of a system (facies list recipes) or a text file; a RUN is the folder that training makes: recipe.cfg, log.csv, "
-    "checkpoint.safetensors, sample pictures and report.html.";
+static const char program_text[] = "facies learns from a picture of a texture, such as the "
+                                   "channels of a river bed, and makes new pictures of the same "
+                                   "kind, of any size. It trains adversarial networks in two and "
+                                   "three dimensions on any processor. A RECIPE is the name "
+                                   "of a system (facies list recipes) or a text file; a RUN is the "
+                                   "folder that training makes: recipe.cfg, log.csv, "
+                                   "checkpoint.safetensors, sample pictures and report.html.";
 static const char *const program_examples[] = {
-    "facies synth channels --size 1024x1024 -o ti.png", "make an image to learn from",
-    "facies train dsgan-small --data ti.png --minutes 30", "learn it; the run goes into dsgan-small-run",
-    "facies generate dsgan-small-run --size 4000x4000 -o new.png", "make a large new one",
-    "facies evaluate ti.png new.png", "compare the two", NULL};
+    "facies synth channels --size 1024x1024 -o ti.png",
+    "make an image to learn from",
+    "facies train dsgan-small --data ti.png --minutes 30",
+    "learn it; the run goes into dsgan-small-run",
+    "facies generate dsgan-small-run --size 4000x4000 -o new.png",
+    "make a large new one",
+    "facies evaluate ti.png new.png",
+    "compare the two",
+    NULL};
 
 /* ---- text for a terminal ---- */
 
-/* Words of one paragraph, wrapped at 79 columns behind so many spaces; the first line is at `column` already. */
+/* Words of one paragraph, wrapped at 79 columns behind so many spaces; the first line is at
+ * `column` already. */
 static void wrap(FILE *f, const char *text, size_t length, int indent, int column)
 {
     const char *end = text + length;
@@ -64,7 +74,8 @@ static void option_word(const cli_option *o, char word[64])
     char letter[8] = "    ";
     if (o->letter)
         snprintf(letter, sizeof letter, "-%c, ", o->letter);
-    snprintf(word, 64, "%s--%s%s%s", letter, o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+    snprintf(word, 64, "%s--%s%s%s", letter, o->name, o->argument ? " " : "",
+             o->argument ? o->argument : "");
 }
 
 static void program_help(FILE *f)
@@ -74,7 +85,8 @@ static void program_help(FILE *f)
     fprintf(f, "\nCommands:\n");
     for (int i = 0; cli_commands[i]; i++)
         fprintf(f, "  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
-    fprintf(f, "\nfacies help COMMAND says more; facies --version prints the version.\n\nExamples:\n");
+    fprintf(f,
+            "\nfacies help COMMAND says more; facies --version prints the version.\n\nExamples:\n");
     for (int i = 0; program_examples[i]; i += 2)
         fprintf(f, "  %s\n", program_examples[i]);
 }
@@ -128,12 +140,14 @@ static void roff_line(FILE *f, const char *macro, const char *text)
 
 static void roff_paragraphs(FILE *f, const char *text)
 {
+    bool first = true;
     for (const char *end = text; *text; text = end) {
         char part[4096];
         end = strstr(text, "\n\n");
         size_t n = end ? (size_t)(end - text) : strlen(text);
         snprintf(part, sizeof part, "%.*s", (int)n, text);
-        roff_line(f, ".PP\n", part);
+        roff_line(f, first ? "" : ".PP\n", part); /* a heading starts a paragraph by itself */
+        first = false;
         end = end ? end + 2 : text + n;
     }
 }
@@ -160,13 +174,17 @@ static void roff_exit_statuses(FILE *f)
 
 static void roff_environment(FILE *f)
 {
-    fprintf(f, ".SH ENVIRONMENT\n.TP\n.B FACIES_ISA\nthe instruction set to use (facies list isas) instead of the best "
+    fprintf(f, ".SH ENVIRONMENT\n.TP\n.B FACIES_ISA\nthe instruction set to use (facies list isas) "
+               "instead of the best "
                "one that the machine has\n");
 }
 
 static void program_manual(FILE *f)
 {
-    fprintf(f, ".TH FACIES 1 \"\" \"facies %s\" \"User Commands\"\n.SH NAME\nfacies \\- %s\n", fcs_version(), program_summary);
+    fprintf(f,
+            ".TH FACIES 1 \"" MANUAL_DATE
+            "\" \"facies %s\" \"User Commands\"\n.SH NAME\nfacies \\- %s\n",
+            fcs_version(), program_summary);
     fprintf(f, ".SH SYNOPSIS\n.B facies\n.I COMMAND\n[\\fIOPTION\\fR]...\n.SH DESCRIPTION\n");
     roff_line(f, "", program_text);
     fprintf(f, ".SH COMMANDS\n");
@@ -208,7 +226,8 @@ void cli_manual(const cli_command *c, FILE *f)
     for (; c->name[n] && n + 1 < sizeof upper; n++)
         upper[n] = (char)toupper((unsigned char)c->name[n]);
     upper[n] = 0;
-    fprintf(f, ".TH FACIES\\-%s 1 \"\" \"facies %s\" \"User Commands\"\n", upper, fcs_version());
+    fprintf(f, ".TH FACIES\\-%s 1 \"" MANUAL_DATE "\" \"facies %s\" \"User Commands\"\n", upper,
+            fcs_version());
     fprintf(f, ".SH NAME\nfacies\\-%s \\- ", c->name);
     roff_line(f, "", c->summary);
     fprintf(f, ".SH SYNOPSIS\n.B facies %s\n", c->name);

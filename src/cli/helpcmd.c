@@ -8,8 +8,9 @@ static const cli_option options[] = {
     {"man", 0, CLI_FLAG, CLI_AT(man), NULL, "print the manual page in man(7) form", 0, 0},
     CLI_HELP_OPTION,
 };
-static const char *const examples[] = {
-    "facies help train", "about one command", "facies help --man train | man -l -", "its manual page", NULL};
+static const char *const examples[] = {"facies help train", "about one command",
+                                       "facies help --man train | man -l -", "its manual page",
+                                       NULL};
 
 static int run_help(const cli_args *a)
 {
@@ -26,6 +27,14 @@ static int run_help(const cli_args *a)
 }
 
 const cli_command cli_help_command = {
-    "help", "[COMMAND]", "explain a command",
+    "help",
+    "[COMMAND]",
+    "explain a command",
     "Prints what a command does and its options; without COMMAND, the list of commands.",
-    options, CLI_COUNT(options), 0, 1, examples, "", run_help};
+    options,
+    CLI_COUNT(options),
+    0,
+    1,
+    examples,
+    "",
+    run_help};

@@ -4,8 +4,8 @@
 #include <stddef.h>
 
 static const cli_option options[] = {CLI_TABLE_OPTIONS, CLI_HELP_OPTION};
-static const char *const examples[] = {
-    "facies inspect rock.png", "one image", "facies inspect scans/", "all images of a folder", NULL};
+static const char *const examples[] = {"facies inspect rock.png", "one image",
+                                       "facies inspect scans/", "all images of a folder", NULL};
 
 static int run_inspect(const cli_args *a)
 {
@@ -22,7 +22,16 @@ static int run_inspect(const cli_args *a)
 }
 
 const cli_command cli_inspect = {
-    "inspect", "PATH...", "say what is in image files, and what a run would do",
-    "Looks at images and folders: format, size, channels, depth, levels and their shares, and what a training run would do "
+    "inspect",
+    "PATH...",
+    "say what is in image files, and what a run would do",
+    "Looks at images and folders: format, size, channels, depth, levels and their shares, and what "
+    "a training run would do "
     "with each file. A file that cannot be used has the reason in its row.",
-    options, CLI_COUNT(options), 1, -1, examples, "train synth", run_inspect};
+    options,
+    CLI_COUNT(options),
+    1,
+    -1,
+    examples,
+    "train synth",
+    run_inspect};

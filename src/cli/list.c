@@ -5,12 +5,17 @@
 #include <string.h>
 
 static const cli_option options[] = {CLI_TABLE_OPTIONS, CLI_HELP_OPTION};
-static const char *const examples[] = {
-    "facies list recipes", "the systems that can be trained by name",
-    "facies list layers", "what nets are made of, with every parameter",
-    "facies list ops --json -", "the op registry as JSON", NULL};
-static const char *const device_examples[] = {"facies devices", "what can be given to --device", NULL};
-static const char *const kinds[] = {"ops", "layers", "losses", "optimizers", "recipes", "metrics", "synth", "isas", "devices"};
+static const char *const examples[] = {"facies list recipes",
+                                       "the systems that can be trained by name",
+                                       "facies list layers",
+                                       "what nets are made of, with every parameter",
+                                       "facies list ops --json -",
+                                       "the op registry as JSON",
+                                       NULL};
+static const char *const device_examples[] = {"facies devices", "what can be given to --device",
+                                              NULL};
+static const char *const kinds[] = {"ops",     "layers", "losses", "optimizers", "recipes",
+                                    "metrics", "synth",  "isas",   "devices"};
 
 static int list(const cli_args *a, const char *what)
 {
@@ -31,20 +36,34 @@ static int run_list(const cli_args *a)
         if (!strcmp(kinds[i], what))
             return list(a, what);
     near = cli_nearest(what, kinds, CLI_COUNT(kinds));
-    cli_error("list: no list of \"%.60s\"; did you mean %s? (see facies list --help)", what, near ? near : kinds[0]);
+    cli_error("list: no list of \"%.60s\"; did you mean %s? (see facies list --help)", what,
+              near ? near : kinds[0]);
     return FCS_USAGE;
 }
 
-static int run_devices(const cli_args *a)
-{
-    return list(a, "devices");
-}
+static int run_devices(const cli_args *a) { return list(a, "devices"); }
 
-const cli_command cli_list = {
-    "list", "ops|layers|losses|optimizers|recipes|metrics|synth|isas|devices", "list what facies knows",
-    "Prints one of the registries: every entry with its parameters, their ranges and defaults, and what it does.",
-    options, CLI_COUNT(options), 1, 1, examples, "show", run_list};
+const cli_command cli_list = {"list",
+                              "ops|layers|losses|optimizers|recipes|metrics|synth|isas|devices",
+                              "list what facies knows",
+                              "Prints one of the registries: every entry with its parameters, "
+                              "their ranges and defaults, and what it does.",
+                              options,
+                              CLI_COUNT(options),
+                              1,
+                              1,
+                              examples,
+                              "show",
+                              run_list};
 const cli_command cli_devices = {
-    "devices", "", "list the devices that can compute",
+    "devices",
+    "",
+    "list the devices that can compute",
     "Prints the devices that --device takes: the processor with its instruction sets.",
-    options, CLI_COUNT(options), 0, 0, device_examples, "check bench", run_devices};
+    options,
+    CLI_COUNT(options),
+    0,
+    0,
+    device_examples,
+    "check bench",
+    run_devices};

@@ -6,8 +6,8 @@
 #include <string.h>
 
 const cli_command *const cli_commands[] = {
-    &cli_train, &cli_generate, &cli_evaluate, &cli_inspect, &cli_show, &cli_list, &cli_check, &cli_bench, &cli_devices,
-    &cli_synth, &cli_help_command, NULL,
+    &cli_train, &cli_generate, &cli_evaluate, &cli_inspect, &cli_show,         &cli_list,
+    &cli_check, &cli_bench,    &cli_devices,  &cli_synth,   &cli_help_command, NULL,
 };
 
 const cli_command *cli_command_find(const char *name)
@@ -66,7 +66,8 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
 #ifdef SIGXFSZ
-    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is then an error of write(), with a message */
+    signal(SIGXFSZ,
+           SIG_IGN); /* a file over the limit is then an error of write(), with a message */
 #endif
     int status = dispatch(argc, argv);
     /* What was printed counts only once it is written: a full disk behind stdout shows here. */

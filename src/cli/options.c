@@ -9,7 +9,8 @@
 
 /* ---- the nearest word ---- */
 
-/* Letters to insert, delete or replace (Levenshtein), for words of fewer than 64 letters; 99 for others. */
+/* Letters to insert, delete or replace (Levenshtein), for words of fewer than 64 letters; 99 for
+ * others. */
 static int distance(const char *a, const char *b)
 {
     int row[64];
@@ -22,7 +23,8 @@ static int distance(const char *a, const char *b)
         int diagonal = row[0];
         row[0] = (int)i;
         for (size_t j = 1; j <= n; j++) {
-            int replace = diagonal + (a[i - 1] != b[j - 1]), other = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            int replace = diagonal + (a[i - 1] != b[j - 1]),
+                other = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
             diagonal = row[j];
             row[j] = replace < other ? replace : other;
         }
@@ -74,7 +76,8 @@ static fcs_status set_int(const cli_command *c, const cli_option *o, const char 
     const char *end;
     int64_t v;
     if (!parse_count(value, &end, &v) || *end || (double)v < o->min || (double)v > o->max)
-        return usage(c, "--%s %.60s: give an integer from %.0f to %.0f", o->name, value, o->min, o->max);
+        return usage(c, "--%s %.60s: give an integer from %.0f to %.0f", o->name, value, o->min,
+                     o->max);
     memcpy(at, &v, sizeof v);
     return FCS_OK;
 }
@@ -96,13 +99,15 @@ static fcs_status set_size(const cli_command *c, const cli_option *o, const char
     int i = 0;
     for (; i < 3; i++) {
         if (!parse_count(s, &s, &n[i]) || n[i] < 1 || n[i] > INT32_MAX)
-            return usage(c, "--%s %.60s: give WIDTHxHEIGHT or WIDTHxHEIGHTxDEPTH in pixels", o->name, value);
+            return usage(c, "--%s %.60s: give WIDTHxHEIGHT or WIDTHxHEIGHTxDEPTH in pixels",
+                         o->name, value);
         if (*s != 'x')
             break;
         s++;
     }
     if (i < 1 || i > 2 || *s)
-        return usage(c, "--%s %.60s: give WIDTHxHEIGHT or WIDTHxHEIGHTxDEPTH in pixels", o->name, value);
+        return usage(c, "--%s %.60s: give WIDTHxHEIGHT or WIDTHxHEIGHTxDEPTH in pixels", o->name,
+                     value);
     memcpy(at, n, sizeof n);
     return FCS_OK;
 }
@@ -119,7 +124,8 @@ static fcs_status append(cli_words *list, const char *item)
     return FCS_OK;
 }
 
-static fcs_status set_value(const cli_command *c, const cli_option *o, const char *value, cli_args *a)
+static fcs_status set_value(const cli_command *c, const cli_option *o, const char *value,
+                            cli_args *a)
 {
     void *at = (char *)a + o->at;
     const bool yes = true;
@@ -149,7 +155,8 @@ static fcs_status unknown_option(const cli_command *c, const char *word, size_t 
     for (; count < c->n_options && count < 64; count++)
         names[count] = c->options[count].name;
     const char *near = cli_nearest(given, names, count);
-    return near ? usage(c, "unknown option --%s; did you mean --%s?", given, near) : usage(c, "unknown option --%s", given);
+    return near ? usage(c, "unknown option --%s; did you mean --%s?", given, near)
+                : usage(c, "unknown option --%s", given);
 }
 
 /* "--name", "--name=value" or "--name value"; *i moves on where the value is the next word. */
@@ -215,8 +222,8 @@ fcs_status cli_parse(const cli_command *c, int argc, char **argv, cli_args *a)
     if (a->operands.n < c->min_operands)
         return usage(c, "too few words: facies %s %s", c->name, c->operands);
     if (c->max_operands >= 0 && a->operands.n > c->max_operands)
-        return usage(c, "\"%.60s\" is one word too many: facies %s %s", a->operands.items[c->max_operands], c->name,
-                     c->operands);
+        return usage(c, "\"%.60s\" is one word too many: facies %s %s",
+                     a->operands.items[c->max_operands], c->name, c->operands);
     return FCS_OK;
 }
 

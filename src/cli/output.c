@@ -36,7 +36,8 @@ static void note(void *user, const char *line)
 
 /* ---- contexts and interrupts ---- */
 
-static fcs_context *volatile interrupted_context; /* a signal handler has no argument to find it by */
+static fcs_context
+    *volatile interrupted_context; /* a signal handler has no argument to find it by */
 
 /* The first signal asks the run to stop and save, the second stops the program. */
 static void on_signal(int number)
@@ -51,7 +52,10 @@ fcs_context *cli_open(const cli_args *a, cli_progress *p)
 {
     fcs_context *ctx = NULL;
     const fcs_options o = {
-        .device = a->device, .threads = (int)a->threads, .isa = getenv("FACIES_ISA"), .log = a->quiet ? NULL : note,
+        .device = a->device,
+        .threads = (int)a->threads,
+        .isa = getenv("FACIES_ISA"),
+        .log = a->quiet ? NULL : note,
         .user = p,
     };
     if (fcs_open(&ctx, &o)) {
@@ -75,11 +79,13 @@ void cli_close(fcs_context *ctx)
 
 static int table_failed(const char *path, int why)
 {
-    cli_error("%s: cannot be written: %s", !strcmp(path, "-") ? "standard output" : path, strerror(why));
+    cli_error("%s: cannot be written: %s", !strcmp(path, "-") ? "standard output" : path,
+              strerror(why));
     return FCS_FAILED;
 }
 
-/* Beside its target and renamed where the target is a regular file or absent; directly otherwise. */
+/* Beside its target and renamed where the target is a regular file or absent; directly otherwise.
+ */
 static int table_file(const fcs_table *t, fcs_table_format format, const char *path)
 {
     struct stat st;

@@ -1,5 +1,5 @@
-/* progress.c: how far it is. On a terminal one line, rewritten at most six times a second; elsewhere (a file, a pipe, a
- * batch queue) a plain line every ten seconds. */
+/* progress.c: how far it is. On a terminal one line, rewritten at most six times a second;
+ * elsewhere (a file, a pipe, a batch queue) a plain line every ten seconds. */
 #define CLI_TERMINAL_PERIOD (1 / 6.0)
 #define CLI_PLAIN_PERIOD 10.0
 #include "cli/cli.h"
@@ -64,12 +64,12 @@ static void clock_text(double seconds, char text[32])
 
 static void bar(double done, char text[24])
 {
-    int full = (int)(20 * (done < 0 ? 0 : done > 1 ? 1 : done));
-    memset(text, ' ', 22);
+    int full = (int)(12 * (done < 0 ? 0 : done > 1 ? 1 : done));
+    memset(text, ' ', 14);
     text[0] = '[';
     memset(text + 1, '#', (size_t)full);
-    text[21] = ']';
-    text[22] = 0;
+    text[13] = ']';
+    text[14] = 0;
 }
 
 void cli_progress_train(void *user, const fcs_progress *now)
@@ -80,7 +80,8 @@ void cli_progress_train(void *user, const fcs_progress *now)
     if (!due(p))
         return;
     /* Time may be the limit, not steps: the bar goes by what ends first. */
-    double share = now->seconds_left >= 0 ? now->seconds / (now->seconds + now->seconds_left + 1e-9) : 0;
+    double share =
+        now->seconds_left >= 0 ? now->seconds / (now->seconds + now->seconds_left + 1e-9) : 0;
     clock_text(now->seconds_left, left);
     bar(share, done);
     if (p->terminal)
@@ -88,10 +89,12 @@ void cli_progress_train(void *user, const fcs_progress *now)
     n += snprintf(line + n, sizeof line - (size_t)n, "step %lld", (long long)now->step);
     if (now->steps > 0)
         n += snprintf(line + n, sizeof line - (size_t)n, "/%lld", (long long)now->steps);
-    n += snprintf(line + n, sizeof line - (size_t)n, "  %.3g img/s  %s left ", now->images_per_second,
-                  isnan(now->seconds_left) ? "?" : left);
+    n += snprintf(line + n, sizeof line - (size_t)n, "  %.3g img/s  %s left ",
+                  now->images_per_second, isnan(now->seconds_left) ? "?" : left);
+    int letters = p->terminal ? 4 : 40; /* a line of 80 columns has no room for whole words */
     for (int i = 0; i < now->n_losses && n < 400; i++)
-        n += snprintf(line + n, sizeof line - (size_t)n, " %.40s %.3g", now->loss_names[i], now->losses[i]);
+        n += snprintf(line + n, sizeof line - (size_t)n, " %.*s %.3g", letters, now->loss_names[i],
+                      now->losses[i]);
     if (!p->terminal && now->newest_sample)
         snprintf(line + n, sizeof line - (size_t)n, "  %.100s", now->newest_sample);
     show(p, line);

@@ -4,13 +4,10 @@
 #include <string.h>
 
 /* One line a set: whether the machine has it, and its table (src/cpu/kernels/table.c). */
-#define FCS_KERNELS(name, condition) \
-    extern const fcs_isa fcs_##name##_isa; \
-    bool fcs_##name##_available(void);     \
-    bool fcs_##name##_available(void)      \
-    {                                      \
-        return condition;                  \
-    }
+#define FCS_KERNELS(name, condition)                                                               \
+    extern const fcs_isa fcs_##name##_isa;                                                         \
+    bool fcs_##name##_available(void);                                                             \
+    bool fcs_##name##_available(void) { return condition; }
 #ifdef FCS_HAVE_AVX512
 FCS_KERNELS(avx512, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
@@ -40,8 +37,7 @@ const fcs_isa *const fcs_isas[] = {
 #ifdef FCS_HAVE_NEON
     &fcs_neon_isa,
 #endif
-    &fcs_portable_isa,
-    NULL,
+    &fcs_portable_isa, NULL,
 };
 
 const fcs_isa *fcs_isa_find(fcs_error *e, const char *name)
@@ -50,12 +46,16 @@ const fcs_isa *fcs_isa_find(fcs_error *e, const char *name)
     int n = 0;
     for (; fcs_isas[n]; n++) {
         names[n] = fcs_isas[n]->name;
-        if (name ? strcmp(name, names[n]) != 0 : !fcs_isas[n]->available()) continue;
-        if (fcs_isas[n]->available()) return fcs_isas[n];
-        fcs_fail(e, FCS_FAILED, "instruction set %s: this machine does not have it, leave the choice out", name);
+        if (name ? strcmp(name, names[n]) != 0 : !fcs_isas[n]->available())
+            continue;
+        if (fcs_isas[n]->available())
+            return fcs_isas[n];
+        fcs_fail(e, FCS_FAILED,
+                 "instruction set %s: this machine does not have it, leave the choice out", name);
         return NULL;
     }
     const char *near = fcs_nearest(name ? name : "", names, n);
-    fcs_fail(e, FCS_FAILED, "instruction set %s: unknown, try %s", name ? name : "", near ? near : "portable");
+    fcs_fail(e, FCS_FAILED, "instruction set %s: unknown, try %s", name ? name : "",
+             near ? near : "portable");
     return NULL;
 }

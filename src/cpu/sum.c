@@ -1,5 +1,5 @@
-/* sum.c: sums over any set of dimensions of a value that lies in memory. chain.c sums the usual sets, leading dimensions
- * kept, while it computes; this is for all others. */
+/* sum.c: sums over any set of dimensions of a value that lies in memory. chain.c sums the usual
+ * sets, leading dimensions kept, while it computes; this is for all others. */
 #include "cpu/chain.h"
 
 #include <string.h>
@@ -15,13 +15,15 @@ float fcs_sum_lanes(const float *x, int64_t n)
     float s[8] = {0};
     int64_t i = 0;
     for (; i + 8 <= n; i += 8)
-        for (int k = 0; k < 8; k++) s[k] += x[i + k];
-    for (int k = 0; i < n; i++, k++) s[k] += x[i];
+        for (int k = 0; k < 8; k++)
+            s[k] += x[i + k];
+    for (int k = 0; i < n; i++, k++)
+        s[k] += x[i];
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
-/* Pixel dimensions N D H W. The last kept ones (`row` pixels) lie densely: rows of floats are added, over all summed
- * coordinates; for each kept coordinate before them. */
+/* Pixel dimensions N D H W. The last kept ones (`row` pixels) lie densely: rows of floats are
+ * added, over all summed coordinates; for each kept coordinate before them. */
 typedef struct sum_job {
     const fcs_view *out, *x;
     const fcs_isa *isa;
@@ -36,7 +38,8 @@ static int64_t offset_of(const sum_job *j, bool kept, int64_t i)
 {
     int64_t offset = 0;
     for (int d = 3; d >= 0; d--) {
-        if (j->kept[d] != kept) continue;
+        if (j->kept[d] != kept)
+            continue;
         offset += i % j->n[d] * j->stride[d];
         i /= j->n[d];
     }
@@ -47,7 +50,8 @@ static int64_t offset_of(const sum_job *j, bool kept, int64_t i)
 static void add_rows(const sum_job *j, const float *x, int64_t n, float acc[LEVELS][COLUMNS])
 {
     size_t bytes = (size_t)n * sizeof(float);
-    for (int level = 0; level < LEVELS; level++) memset(acc[level], 0, bytes);
+    for (int level = 0; level < LEVELS; level++)
+        memset(acc[level], 0, bytes);
     for (int64_t r = 0; r < j->summands; r++) {
         j->isa->sum_rows(acc[0], x + offset_of(j, false, r), 1, n, n);
         int64_t count = r + 1;
@@ -56,7 +60,8 @@ static void add_rows(const sum_job *j, const float *x, int64_t n, float acc[LEVE
             memset(acc[level], 0, bytes);
         }
     }
-    for (int level = 1; level < LEVELS; level++) j->isa->sum_rows(acc[0], acc[level], 1, n, n);
+    for (int level = 1; level < LEVELS; level++)
+        j->isa->sum_rows(acc[0], acc[level], 1, n, n);
 }
 
 static void write_row(const sum_job *j, int64_t kept, int64_t first, int64_t n, const float *sums)
@@ -64,7 +69,8 @@ static void write_row(const sum_job *j, int64_t kept, int64_t first, int64_t n, 
     const int64_t cs = j->x->cs, channels = j->x->shape.n[FCS_C];
     if (!j->channels) {
         float *y = j->out->p + kept * j->row + first;
-        for (int64_t i = 0; i < n; i++) y[i] = (first + i) % cs < channels ? sums[i] : 0;
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (first + i) % cs < channels ? sums[i] : 0;
         return;
     }
     for (int64_t i = 0; i < n; i += cs)
@@ -72,7 +78,8 @@ static void write_row(const sum_job *j, int64_t kept, int64_t first, int64_t n, 
 }
 
 /* A pixel of more channels than a piece has columns, channels summed: piece by piece. */
-static void sum_wide_pixel(const sum_job *j, int64_t pixel, const float *x, float acc[LEVELS][COLUMNS])
+static void sum_wide_pixel(const sum_job *j, int64_t pixel, const float *x,
+                           float acc[LEVELS][COLUMNS])
 {
     float total = 0;
     for (int64_t c = 0; c < j->x->shape.n[FCS_C]; c += COLUMNS) {
@@ -86,7 +93,8 @@ static void sum_wide_pixel(const sum_job *j, int64_t pixel, const float *x, floa
 static int64_t piece_floats(const sum_job *j)
 {
     const int64_t cs = j->x->cs;
-    if (!j->channels) return COLUMNS;
+    if (!j->channels)
+        return COLUMNS;
     return cs > COLUMNS ? cs : COLUMNS / cs * cs;
 }
 
@@ -123,9 +131,12 @@ void fcs_sum_general(const fcs_view *out, const fcs_view *x, const fcs_isa *isa,
         j.kept[d] = is_kept;
         j.stride[d] = stride;
         stride *= n;
-        if (in_row) j.row *= n;
-        else if (is_kept) kept *= n;
-        else j.summands *= n;
+        if (in_row)
+            j.row *= n;
+        else if (is_kept)
+            kept *= n;
+        else
+            j.summands *= n;
     }
     int64_t piece = piece_floats(&j);
     j.columns = (j.row + piece - 1) / piece;

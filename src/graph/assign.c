@@ -1,5 +1,5 @@
-/* assign.c: results go straight into their tensors where all that read the old value run before; elsewhere they are copied
- * at the end of the plan. */
+/* assign.c: results go straight into their tensors where all that read the old value run before;
+ * elsewhere they are copied at the end of the plan. */
 #include "graph/planner.h"
 #include <string.h>
 
@@ -14,7 +14,8 @@ static bool group_reads(const fcs_group *g, int value)
     return false;
 }
 
-/* In a chain of the tensor's own shape each element is read before it is written; elsewhere it is not. */
+/* In a chain of the tensor's own shape each element is read before it is written; elsewhere it is
+ * not. */
 static bool overwrites_safely(const fcs_group *g, const fcs_tensor *t, int result)
 {
     const fcs_chain *c = g->step.chain;
@@ -48,7 +49,8 @@ static bool can_write(const fcs_planner *p, const fcs_tensor *t, int home, int o
 static bool add_copy(fcs_planner *p, fcs_tensor *t, int from)
 {
     fcs_plan *plan = p->plan;
-    if (!fcs_grow(p->e, &plan->values, &p->values_capacity, (size_t)plan->n_values + 1, sizeof *plan->values))
+    if (!fcs_grow(p->e, &plan->values, &p->values_capacity, (size_t)plan->n_values + 1,
+                  sizeof *plan->values))
         return false;
     fcs_value *v = &plan->values[plan->n_values];
     v->shape = t->shape;
@@ -67,7 +69,8 @@ bool fcs_assign_places(fcs_planner *p)
 {
     for (size_t i = 0; i < p->g->n_assignments; i++) {
         fcs_assignment *a = &p->g->assignments[i];
-        int home = p->home[a->node->id], result = p->value[a->node->id], old = value_of_tensor(p, a->tensor);
+        int home = p->home[a->node->id], result = p->value[a->node->id],
+            old = value_of_tensor(p, a->tensor);
         fcs_value *v = &p->plan->values[result];
         if (v->place.tensor || p->options.no_reuse || !can_write(p, a->tensor, home, old, result)) {
             if (!add_copy(p, a->tensor, result))

@@ -25,10 +25,7 @@ fcs_node *fcs_sub(fcs_node *a, fcs_node *b) { return binary("sub", a, b); }
 fcs_node *fcs_mul(fcs_node *a, fcs_node *b) { return binary("mul", a, b); }
 fcs_node *fcs_div(fcs_node *a, fcs_node *b) { return binary("div", a, b); }
 
-fcs_node *fcs_unary(const char *op, fcs_node *a)
-{
-    return apply(op, NULL, 1, &a);
-}
+fcs_node *fcs_unary(const char *op, fcs_node *a) { return apply(op, NULL, 1, &a); }
 
 fcs_node *fcs_affine(fcs_node *a, double scale, double shift)
 {
@@ -59,7 +56,9 @@ fcs_node *fcs_sum(fcs_node *a, const char *axes)
 fcs_node *fcs_mean(fcs_node *a, const char *axes)
 {
     fcs_node *s = fcs_sum(a, axes);
-    return s ? fcs_affine(s, (double)fcs_shape_count(s->shape) / (double)fcs_shape_count(a->shape), 0) : NULL;
+    return s ? fcs_affine(s, (double)fcs_shape_count(s->shape) / (double)fcs_shape_count(a->shape),
+                          0)
+             : NULL;
 }
 
 static fcs_node *to_shape(const char *op, fcs_node *a, fcs_shape shape)

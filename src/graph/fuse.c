@@ -1,19 +1,17 @@
 /* fuse.c: groups of nodes that become one step.
  *
- * Elementwise nodes (and sums at their end) of one shape join a chain when no path leads from the chain to them through
- * another group. A node that can be computed again from one value that is stored anyway, without a transcendental
- * function, is computed again in each chain that wants it instead of being stored: normalization and activations thus
- * keep one tensor per layer for the backward pass. */
+ * Elementwise nodes (and sums at their end) of one shape join a chain when no path leads from the
+ * chain to them through another group. A node that can be computed again from one value that is
+ * stored anyway, without a transcendental function, is computed again in each chain that wants it
+ * instead of being stored: normalization and activations thus keep one tensor per layer for the
+ * backward pass. */
 #include "graph/planner.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_LANES = 48, MAX_AGAIN = 12 };
 
-static bool is_broadcast(const fcs_node *n)
-{
-    return strcmp(n->op->name, "broadcast") == 0;
-}
+static bool is_broadcast(const fcs_node *n) { return strcmp(n->op->name, "broadcast") == 0; }
 
 static bool is_chained(const fcs_node *n)
 {
@@ -54,13 +52,11 @@ static void find_leaf(fcs_planner *p, const fcs_node *n)
     p->lanes[n->id] = lanes;
 }
 
-static bool again(const fcs_planner *p, const fcs_node *n)
-{
-    return p->leaf[n->id] != FCS_NO_LEAF;
-}
+static bool again(const fcs_planner *p, const fcs_node *n) { return p->leaf[n->id] != FCS_NO_LEAF; }
 
 /* ---- joining ---- */
-/* Whether a node may join a group; `shared` tells whether it would use something that the group has or reads. */
+/* Whether a node may join a group; `shared` tells whether it would use something that the group has
+ * or reads. */
 typedef struct join {
     fcs_planner *p;
     int group;
@@ -132,7 +128,8 @@ static void require_inputs(fcs_planner *p, int group, const fcs_node *v)
         const fcs_node *in = p->groups[group].chain ? see_through(v->in[i]) : v->in[i];
         if (p->home[in->id] == group)
             continue;
-        bool clone = p->groups[group].chain && again(p, in) && fcs_shape_equal(in->shape, p->groups[group].shape);
+        bool clone = p->groups[group].chain && again(p, in) &&
+                     fcs_shape_equal(in->shape, p->groups[group].shape);
         if (clone)
             require_inputs(p, group, in);
         else if (p->home[in->id] >= 0)
@@ -158,7 +155,8 @@ static int find_group(fcs_planner *p, const fcs_node *v)
     for (int i = (int)p->n_groups - 1; i >= 0 && !p->options.no_fusion; i--) {
         const fcs_group *g = &p->groups[i];
         join j = {p, i, false};
-        if (g->chain && fcs_shape_equal(g->shape, shape) && g->n_members < MAX_LANES && can_join(&j, v) && j.shared)
+        if (g->chain && fcs_shape_equal(g->shape, shape) && g->n_members < MAX_LANES &&
+            can_join(&j, v) && j.shared)
             return i;
     }
     return -1;
@@ -186,7 +184,8 @@ static fcs_tensor *plan_constant(fcs_planner *p, const fcs_node *n)
 {
     fcs_plan *plan = p->plan;
     fcs_tensor *t = fcs_tensor_new(p->g->ctx, "constant", n->shape);
-    fcs_tensor **list = t ? realloc(plan->constants, (size_t)(plan->n_constants + 1) * sizeof(fcs_tensor *)) : NULL;
+    fcs_tensor **list =
+        t ? realloc(plan->constants, (size_t)(plan->n_constants + 1) * sizeof(fcs_tensor *)) : NULL;
     if (!list) {
         fcs_tensor_free(t);
         fcs_fail(p->e, FCS_FAILED, "out of memory");
@@ -205,7 +204,8 @@ int fcs_fuse_value(fcs_planner *p, const fcs_node *n)
         return p->value[n->id];
     if (n->op->kind == FCS_KIND_SOURCE && !t && !(t = plan_constant(p, n)))
         return -1;
-    if (!fcs_grow(p->e, &plan->values, &p->values_capacity, (size_t)plan->n_values + 1, sizeof *plan->values))
+    if (!fcs_grow(p->e, &plan->values, &p->values_capacity, (size_t)plan->n_values + 1,
+                  sizeof *plan->values))
         return -1;
     fcs_value *v = &plan->values[plan->n_values];
     v->shape = n->shape;
@@ -218,10 +218,13 @@ int fcs_fuse_value(fcs_planner *p, const fcs_node *n)
 typedef struct emitter {
     fcs_planner *p;
     int group;
-    int *operand;      /* node -> register or input, NONE */
-    fcs_lane *lanes; size_t n_lanes, lanes_capacity;
-    int *inputs; size_t n_inputs, inputs_capacity;
-    fcs_chain_io *outputs; size_t n_outputs, outputs_capacity;
+    int *operand; /* node -> register or input, NONE */
+    fcs_lane *lanes;
+    size_t n_lanes, lanes_capacity;
+    int *inputs;
+    size_t n_inputs, inputs_capacity;
+    fcs_chain_io *outputs;
+    size_t n_outputs, outputs_capacity;
     bool failed;
 } emitter;
 enum { NONE = INT32_MIN };
@@ -229,7 +232,8 @@ enum { NONE = INT32_MIN };
 static int chain_input(emitter *m, const fcs_node *n)
 {
     int value = fcs_fuse_value(m->p, n);
-    if (value < 0 || !fcs_grow(m->p->e, &m->inputs, &m->inputs_capacity, m->n_inputs + 1, sizeof *m->inputs)) {
+    if (value < 0 ||
+        !fcs_grow(m->p->e, &m->inputs, &m->inputs_capacity, m->n_inputs + 1, sizeof *m->inputs)) {
         m->failed = true;
         return 0;
     }
@@ -238,7 +242,8 @@ static int chain_input(emitter *m, const fcs_node *n)
     return m->operand[n->id] = -(int)m->n_inputs;
 }
 
-/* The operand that holds n inside the chain: computed, computed again, or read. Recursion is as deep as a chain is long. */
+/* The operand that holds n inside the chain: computed, computed again, or read. Recursion is as
+ * deep as a chain is long. */
 static int operand(emitter *m, const fcs_node *node)
 {
     const fcs_planner *p = m->p;
@@ -256,7 +261,8 @@ static int operand(emitter *m, const fcs_node *node)
     lane.n_in = n->n_in;
     for (int i = 0; i < n->n_in; i++)
         lane.in[i] = operand(m, n->in[i]);
-    if (m->failed || !fcs_grow(p->e, &m->lanes, &m->lanes_capacity, m->n_lanes + 1, sizeof *m->lanes)) {
+    if (m->failed ||
+        !fcs_grow(p->e, &m->lanes, &m->lanes_capacity, m->n_lanes + 1, sizeof *m->lanes)) {
         m->failed = true;
         return 0;
     }
@@ -270,14 +276,16 @@ static void add_output(emitter *m, const fcs_node *n)
     bool sum = n->op->kind == FCS_KIND_SUM;
     int reg = operand(m, sum ? n->in[0] : n), value = fcs_fuse_value(m->p, n);
     if (m->failed || value < 0 ||
-        !fcs_grow(m->p->e, &m->outputs, &m->outputs_capacity, m->n_outputs + 1, sizeof *m->outputs)) {
+        !fcs_grow(m->p->e, &m->outputs, &m->outputs_capacity, m->n_outputs + 1,
+                  sizeof *m->outputs)) {
         m->failed = true;
         return;
     }
     m->outputs[m->n_outputs++] = (fcs_chain_io){value, reg, sum};
 }
 
-/* Virtual registers to few: a register is free after its last reader, outputs keep theirs to the end. */
+/* Virtual registers to few: a register is free after its last reader, outputs keep theirs to the
+ * end. */
 static int pack_registers(emitter *m)
 {
     size_t n = m->n_lanes;
@@ -339,8 +347,8 @@ static bool emit_chain(fcs_planner *p, int group)
         free(m.outputs);
         return false;
     }
-    *c = (fcs_chain){g->shape, m.lanes, (int)m.n_lanes, registers, m.inputs, (int)m.n_inputs, m.outputs,
-                     (int)m.n_outputs};
+    *c = (fcs_chain){g->shape, m.lanes,         (int)m.n_lanes, registers,
+                     m.inputs, (int)m.n_inputs, m.outputs,      (int)m.n_outputs};
     g->step.kind = FCS_STEP_CHAIN;
     g->step.chain = c;
     g->empty = c->n_outputs == 0;

@@ -4,7 +4,8 @@
 #include <string.h>
 
 /* depends[id]: the node is one of xs or computed from one. */
-static void mark_dependents(const fcs_graph *g, int n_nodes, int n_xs, fcs_node *const *xs, bool *depends)
+static void mark_dependents(const fcs_graph *g, int n_nodes, int n_xs, fcs_node *const *xs,
+                            bool *depends)
 {
     for (int i = 0; i < n_xs; i++)
         if (xs[i]->id < n_nodes)

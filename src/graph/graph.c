@@ -33,7 +33,8 @@ void fcs_graph_prefix(fcs_graph *g, const char *prefix)
 
 static bool same_attrs(const fcs_attrs *a, const fcs_attrs *b)
 {
-    for (int i = 0; i < FCS_ATTR_FLOATS; i++) /* bits, so that a NaN constant equals itself and -0 differs from 0 */
+    for (int i = 0; i < FCS_ATTR_FLOATS;
+         i++) /* bits, so that a NaN constant equals itself and -0 differs from 0 */
         if (memcmp(&a->f[i], &b->f[i], sizeof a->f[i]) != 0)
             return false;
     return memcmp(a->i, b->i, sizeof a->i) == 0;
@@ -74,13 +75,15 @@ static fcs_node *append(fcs_graph *g, const fcs_apply_args *a, fcs_node *const *
     return n;
 }
 
-fcs_node *fcs_node_new(fcs_graph *g, const fcs_op *op, const fcs_attrs *attrs, int n, fcs_node *const *in)
+fcs_node *fcs_node_new(fcs_graph *g, const fcs_op *op, const fcs_attrs *attrs, int n,
+                       fcs_node *const *in)
 {
     fcs_error *e = &g->ctx->error;
     fcs_apply_args a;
     memset(&a, 0, sizeof a);
     if (n < op->min_in || n > op->max_in) {
-        fcs_fail(e, FCS_FAILED, "op %s takes %d to %d inputs, not %d", op->name, op->min_in, op->max_in, n);
+        fcs_fail(e, FCS_FAILED, "op %s takes %d to %d inputs, not %d", op->name, op->min_in,
+                 op->max_in, n);
         return NULL;
     }
     for (int i = 0; i < n; i++) {
@@ -112,16 +115,15 @@ fcs_node *fcs_node_named(fcs_node *n, const char *name)
     if (!n || n->name)
         return n;
     const char *prefix = n->graph->prefix;
-    n->name = fcs_format(&n->graph->ctx->error, "%s%s%s", prefix ? prefix : "", prefix ? "/" : "", name);
+    n->name =
+        fcs_format(&n->graph->ctx->error, "%s%s%s", prefix ? prefix : "", prefix ? "/" : "", name);
     return n->name ? n : NULL;
 }
 
-fcs_shape fcs_node_shape(const fcs_node *n)
-{
-    return n->shape;
-}
+fcs_shape fcs_node_shape(const fcs_node *n) { return n->shape; }
 
-fcs_node *fcs_apply(fcs_graph *g, const char *name, const char *attributes, int n_inputs, fcs_node *const *inputs)
+fcs_node *fcs_apply(fcs_graph *g, const char *name, const char *attributes, int n_inputs,
+                    fcs_node *const *inputs)
 {
     fcs_attrs attrs;
     const fcs_op *op = fcs_op_find(&g->ctx->error, name);
@@ -167,7 +169,8 @@ fcs_status fcs_assign(fcs_graph *g, fcs_tensor *t, fcs_node *n)
     if (!fcs_shape_equal(t->shape, n->shape)) {
         fcs_shape_text(t->shape, a);
         fcs_shape_text(n->shape, b);
-        return fcs_fail(e, FCS_FAILED, "assignment to %s: the tensor is %s, the node %s", t->name, a, b);
+        return fcs_fail(e, FCS_FAILED, "assignment to %s: the tensor is %s, the node %s", t->name,
+                        a, b);
     }
     for (size_t i = 0; i < g->n_assignments; i++)
         if (g->assignments[i].tensor == t)
@@ -176,7 +179,8 @@ fcs_status fcs_assign(fcs_graph *g, fcs_tensor *t, fcs_node *n)
         n = fcs_unary("neg", fcs_unary("neg", n));
     if (!n)
         return FCS_FAILED;
-    if (!fcs_grow(e, &g->assignments, &g->assignments_capacity, g->n_assignments + 1, sizeof *g->assignments))
+    if (!fcs_grow(e, &g->assignments, &g->assignments_capacity, g->n_assignments + 1,
+                  sizeof *g->assignments))
         return FCS_FAILED;
     g->assignments[g->n_assignments++] = (fcs_assignment){t, n};
     return FCS_OK;

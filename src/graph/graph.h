@@ -1,7 +1,9 @@
-/* graph.h: shapes, attributes, op entries, nodes, graphs, and the plan. May use base/ only; ops/ and the backends use it.
+/* graph.h: shapes, attributes, op entries, nodes, graphs, and the plan. May use base/ only; ops/
+ * and the backends use it.
  *
- * A graph is a list of nodes; a node applies a registered op to nodes made before it. Gradients are more nodes. A plan
- * is an ordered, fused and placed form of what a graph's assignments need; a backend runs it. */
+ * A graph is a list of nodes; a node applies a registered op to nodes made before it. Gradients are
+ * more nodes. A plan is an ordered, fused and placed form of what a graph's assignments need; a
+ * backend runs it. */
 #ifndef FCS_GRAPH_H
 #define FCS_GRAPH_H
 
@@ -13,20 +15,23 @@ enum { FCS_N, FCS_C, FCS_D, FCS_H, FCS_W };
 /* ---- shapes ---- */
 fcs_shape fcs_shape_of(int64_t n, int64_t c, int64_t d, int64_t h, int64_t w);
 bool fcs_shape_equal(fcs_shape a, fcs_shape b);
-int64_t fcs_shape_count(fcs_shape s);                       /* elements */
+int64_t fcs_shape_count(fcs_shape s); /* elements */
 /* Channels from one pixel to the next inside the plan: C below 8, else C rounded up to 16. */
 int64_t fcs_channel_stride(int64_t channels);
-int64_t fcs_shape_floats(fcs_shape s);                      /* floats stored, padding lanes included */
-void fcs_shape_text(fcs_shape s, char text[96]);            /* "2x3x1x8x8" */
+int64_t fcs_shape_floats(fcs_shape s);           /* floats stored, padding lanes included */
+void fcs_shape_text(fcs_shape s, char text[96]); /* "2x3x1x8x8" */
 /* Broadcast of a and b: each dimension equal or 1. False when they do not fit. */
 bool fcs_shape_broadcast(fcs_shape a, fcs_shape b, fcs_shape *out);
 
 /* ---- attributes: values by position, described by a table per op ---- */
-typedef struct fcs_attrs { int64_t i[FCS_ATTR_INTS]; double f[FCS_ATTR_FLOATS]; } fcs_attrs;
+typedef struct fcs_attrs {
+    int64_t i[FCS_ATTR_INTS];
+    double f[FCS_ATTR_FLOATS];
+} fcs_attrs;
 typedef struct fcs_attr {
     const char *name;
-    char kind;        /* 'i' integers, 'f' one float */
-    int at, count;    /* position in i[] or f[], how many; one given value fills all of them */
+    char kind;     /* 'i' integers, 'f' one float */
+    int at, count; /* position in i[] or f[], how many; one given value fills all of them */
     double min, max, standard;
     const char *text; /* what it means, with unit */
 } fcs_attr;
@@ -42,7 +47,9 @@ typedef struct fcs_apply_args {
 } fcs_apply_args;
 
 /* Half-open ranges per dimension. */
-typedef struct fcs_box { int64_t lo[FCS_DIMS], hi[FCS_DIMS]; } fcs_box;
+typedef struct fcs_box {
+    int64_t lo[FCS_DIMS], hi[FCS_DIMS];
+} fcs_box;
 
 typedef enum fcs_kind {
     FCS_KIND_LANES,  /* elementwise with broadcasting: one expression, fused into chains */
@@ -52,7 +59,8 @@ typedef enum fcs_kind {
 } fcs_kind;
 typedef enum fcs_class {
     FCS_EXACT,   /* moves, compares or rounds exactly once: equal bits */
-    FCS_LINEAR,  /* linear or multilinear, dyadic coefficients: exact on integers, K u sum|ab| else */
+    FCS_LINEAR,  /* linear or multilinear, dyadic coefficients: exact on integers, K u sum|ab| else
+                  */
     FCS_FUNCTION /* transcendental or chained: ulp bound of the entry */
 } fcs_class;
 
@@ -60,17 +68,19 @@ typedef struct fcs_op {
     const char *name, *family, *text; /* one line */
     fcs_kind kind;
     fcs_class accuracy;
-    double ulp;                  /* FCS_FUNCTION: owed ULP per element */
+    double ulp; /* FCS_FUNCTION: owed ULP per element */
     int min_in, max_in;
-    const fcs_attr *attrs; int n_attrs;
+    const fcs_attr *attrs;
+    int n_attrs;
     /* Sets a->out and completes attributes; fails with a message on shapes that do not fit. */
     fcs_status (*shape)(fcs_apply_args *a, fcs_error *e);
-    /* Adds nodes for gx[i] (left NULL: zero gradient) where want[i]; gy has y's shape. NULL: no input has a gradient. */
+    /* Adds nodes for gx[i] (left NULL: zero gradient) where want[i]; gy has y's shape. NULL: no
+     * input has a gradient. */
     fcs_status (*grad)(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want, fcs_node **gx);
     double (*flops)(const fcs_apply_args *a); /* NULL: one per output element */
-    /* Streaming: for an output box (coordinates of a->out, clipped to it) the input boxes that it needs, clipped to the
-     * inputs' true extents, and the attributes with which the op applied to these boxes gives just that output.
-     * NULL: needs the whole input. */
+    /* Streaming: for an output box (coordinates of a->out, clipped to it) the input boxes that it
+     * needs, clipped to the inputs' true extents, and the attributes with which the op applied to
+     * these boxes gives just that output. NULL: needs the whole input. */
     void (*window)(const fcs_apply_args *a, const fcs_box *out, fcs_box *in, fcs_attrs *attrs);
     double preserves_zero;       /* LANES: 1 when f(0, ..) is 0 for padding lanes */
     double domain_lo, domain_hi; /* random test data's range; 0, 0: [-1, 1] */
@@ -83,11 +93,13 @@ typedef struct fcs_op {
 /* The registry, from ops.def (src/ops/registry.c). */
 extern const fcs_op *const fcs_ops[];
 extern const int fcs_n_ops;
-int fcs_op_index(const fcs_op *op);                    /* position in fcs_ops */
-const fcs_op *fcs_op_find(fcs_error *e, const char *name);   /* NULL and a message that names the nearest */
+int fcs_op_index(const fcs_op *op); /* position in fcs_ops */
+const fcs_op *fcs_op_find(fcs_error *e,
+                          const char *name); /* NULL and a message that names the nearest */
 /* "stride=2 pad_lo=1,2,2": fills attrs with defaults, then the given ones, range-checked. */
 fcs_status fcs_attrs_parse(fcs_error *e, const fcs_op *op, const char *text, fcs_attrs *out);
-void fcs_attrs_text(const fcs_op *op, const fcs_attrs *a, fcs_text *out); /* what differs from the defaults */
+void fcs_attrs_text(const fcs_op *op, const fcs_attrs *a,
+                    fcs_text *out); /* what differs from the defaults */
 
 /* ---- tensors: persistent values; stored by the backend, channels-last, padding lanes zero ---- */
 struct fcs_tensor {
@@ -101,26 +113,32 @@ struct fcs_tensor {
 struct fcs_node {
     const fcs_op *op;
     fcs_graph *graph;
-    int id;              /* position in the graph: inputs have smaller ones */
+    int id; /* position in the graph: inputs have smaller ones */
     fcs_attrs attrs;
     int n_in;
     fcs_node *in[FCS_MAX_IN];
     fcs_shape shape;
-    fcs_tensor *tensor;  /* of the op "read" */
-    char *name;          /* for messages, profiles and random streams; may be NULL */
+    fcs_tensor *tensor; /* of the op "read" */
+    char *name;         /* for messages, profiles and random streams; may be NULL */
 };
-typedef struct fcs_assignment { fcs_tensor *tensor; fcs_node *node; } fcs_assignment;
+typedef struct fcs_assignment {
+    fcs_tensor *tensor;
+    fcs_node *node;
+} fcs_assignment;
 struct fcs_graph {
     fcs_context *ctx;
-    fcs_node **nodes; size_t n_nodes, nodes_capacity;
-    fcs_assignment *assignments; size_t n_assignments, assignments_capacity;
-    char *prefix;        /* put before names of new nodes: "generator/up1" */
+    fcs_node **nodes;
+    size_t n_nodes, nodes_capacity;
+    fcs_assignment *assignments;
+    size_t n_assignments, assignments_capacity;
+    char *prefix; /* put before names of new nodes: "generator/up1" */
 };
-/* Nodes by op entry. All return NULL (message in the context) on failure or when an input is NULL. Identical
- * applications give the same node (random ops excepted: they carry names). */
-fcs_node *fcs_node_new(fcs_graph *g, const fcs_op *op, const fcs_attrs *attrs, int n, fcs_node *const *in);
+/* Nodes by op entry. All return NULL (message in the context) on failure or when an input is NULL.
+ * Identical applications give the same node (random ops excepted: they carry names). */
+fcs_node *fcs_node_new(fcs_graph *g, const fcs_op *op, const fcs_attrs *attrs, int n,
+                       fcs_node *const *in);
 fcs_node *fcs_node_named(fcs_node *n, const char *name); /* names a node, NULL passes through */
-void fcs_graph_prefix(fcs_graph *g, const char *prefix);  /* NULL: none */
+void fcs_graph_prefix(fcs_graph *g, const char *prefix); /* NULL: none */
 fcs_node *fcs_constant(fcs_graph *g, double value);      /* shape 1x1x1x1x1 */
 void fcs_apply_args_of(const fcs_node *n, fcs_apply_args *a);
 
@@ -129,23 +147,25 @@ fcs_node *fcs_add(fcs_node *a, fcs_node *b);
 fcs_node *fcs_sub(fcs_node *a, fcs_node *b);
 fcs_node *fcs_mul(fcs_node *a, fcs_node *b);
 fcs_node *fcs_div(fcs_node *a, fcs_node *b);
-fcs_node *fcs_unary(const char *op, fcs_node *a);            /* "relu", "exp", ... default attributes */
+fcs_node *fcs_unary(const char *op, fcs_node *a); /* "relu", "exp", ... default attributes */
 fcs_node *fcs_affine(fcs_node *a, double scale, double shift); /* scale * a + shift */
-fcs_node *fcs_sum(fcs_node *a, const char *axes);             /* "ndhw": kept as size 1; "ncdhw": scalar */
+fcs_node *fcs_sum(fcs_node *a, const char *axes); /* "ndhw": kept as size 1; "ncdhw": scalar */
 fcs_node *fcs_mean(fcs_node *a, const char *axes);
 fcs_node *fcs_broadcast(fcs_node *a, fcs_shape shape);
-fcs_node *fcs_sum_to(fcs_node *a, fcs_shape shape);           /* adjoint of broadcast */
+fcs_node *fcs_sum_to(fcs_node *a, fcs_shape shape); /* adjoint of broadcast */
 fcs_node *fcs_reshape(fcs_node *a, fcs_shape shape);
-/* Convolution of x [N Ci D H W] with w [Co Ci kD kH kW]; attrs i[] as enum fcs_conv_attr (ops/ops.h). */
+/* Convolution of x [N Ci D H W] with w [Co Ci kD kH kW]; attrs i[] as enum fcs_conv_attr
+ * (ops/ops.h). */
 fcs_node *fcs_conv(fcs_node *x, fcs_node *w, const fcs_attrs *a);
 fcs_node *fcs_conv_dx(fcs_node *gy, fcs_node *w, const fcs_attrs *a);
 fcs_node *fcs_conv_dw(fcs_node *x, fcs_node *gy, const fcs_attrs *a);
 
-/* A graph that computes the box of n's value only, from windows of the tensors it reads: source(user, tensor, box)
- * returns the tensor to read instead (of the box's size; the same tensor if the box is all of it). Fails, naming the op,
- * where an op needs its whole input. */
+/* A graph that computes the box of n's value only, from windows of the tensors it reads:
+ * source(user, tensor, box) returns the tensor to read instead (of the box's size; the same tensor
+ * if the box is all of it). Fails, naming the op, where an op needs its whole input. */
 typedef fcs_tensor *fcs_window_source(void *user, fcs_tensor *t, const fcs_box *box);
-fcs_node *fcs_graph_window(fcs_graph *into, fcs_node *n, const fcs_box *box, fcs_window_source *source, void *user);
+fcs_node *fcs_graph_window(fcs_graph *into, fcs_node *n, const fcs_box *box,
+                           fcs_window_source *source, void *user);
 
 /* ---- plans ---- */
 typedef enum fcs_step_kind {
@@ -154,48 +174,70 @@ typedef enum fcs_step_kind {
     FCS_STEP_COPY    /* value in[0] into value out, same shape: fcs_shape_floats() floats */
 } fcs_step_kind;
 /* Where a value lives: in a tensor, or in the arena at offset (bytes). */
-typedef struct fcs_place { fcs_tensor *tensor; size_t offset; } fcs_place;
+typedef struct fcs_place {
+    fcs_tensor *tensor;
+    size_t offset;
+} fcs_place;
 /* A value of the plan: what a node became. Registers of chains are no values. */
 typedef struct fcs_value {
     fcs_shape shape;
     fcs_place place;
-    char *name;     /* the node's name or "op#id" */
+    char *name; /* the node's name or "op#id" */
 } fcs_value;
 /* One elementwise instruction of a chain: out = op(in...), in blocks of lanes. */
 typedef struct fcs_lane {
-    const fcs_op *op; fcs_attrs attrs;
-    int n_in; int in[3];      /* >= 0: chain register; < 0: -1 - k is input k of the chain */
-    int out;                  /* chain register; may be one of in[] */
+    const fcs_op *op;
+    fcs_attrs attrs;
+    int n_in;
+    int in[3]; /* >= 0: chain register; < 0: -1 - k is input k of the chain */
+    int out;   /* chain register; may be one of in[] */
 } fcs_lane;
-/* A result: register (or input, as in fcs_lane.in) reg, stored to value, or summed to the value's shape. */
-typedef struct fcs_chain_io { int value, reg; bool sum; } fcs_chain_io;
+/* A result: register (or input, as in fcs_lane.in) reg, stored to value, or summed to the value's
+ * shape. */
+typedef struct fcs_chain_io {
+    int value, reg;
+    bool sum;
+} fcs_chain_io;
 typedef struct fcs_chain {
-    fcs_shape shape;          /* iteration space */
-    fcs_lane *lanes; int n_lanes; /* may be 0: a copy, a broadcast or a bare sum */
+    fcs_shape shape; /* iteration space */
+    fcs_lane *lanes;
+    int n_lanes; /* may be 0: a copy, a broadcast or a bare sum */
     int n_registers;
-    int *inputs; int n_inputs;          /* values, each broadcast to shape */
-    fcs_chain_io *outputs; int n_outputs; /* a stored one may lie where an input of the same shape lies */
+    int *inputs;
+    int n_inputs; /* values, each broadcast to shape */
+    fcs_chain_io *outputs;
+    int n_outputs; /* a stored one may lie where an input of the same shape lies */
 } fcs_chain;
 typedef struct fcs_step {
     fcs_step_kind kind;
-    fcs_apply_args args;      /* kernel: op, attributes, shapes */
-    int n_in; int in[FCS_MAX_IN]; int out; /* values; chains: see chain */
-    uint32_t stream;          /* random ops: fcs_random_stream of the node's name */
+    fcs_apply_args args; /* kernel: op, attributes, shapes */
+    int n_in;
+    int in[FCS_MAX_IN];
+    int out;         /* values; chains: see chain */
+    uint32_t stream; /* random ops: fcs_random_stream of the node's name */
     fcs_chain *chain;
     size_t scratch, scratch_offset; /* bytes in the arena */
     char *name;
 } fcs_step;
-typedef struct fcs_arena { char *bytes; size_t size; int users; } fcs_arena;
+typedef struct fcs_arena {
+    char *bytes;
+    size_t size;
+    int users;
+} fcs_arena;
 struct fcs_plan {
     fcs_context *ctx;
-    fcs_value *values; int n_values;
-    fcs_step *steps; int n_steps;
-    size_t arena_bytes;       /* peak of scratch */
-    fcs_arena *arena;         /* allocated at the first run or by fcs_plan_share; at least arena_bytes */
-    fcs_tensor **constants; int n_constants; /* values of constant nodes, filled when the plan is built */
+    fcs_value *values;
+    int n_values;
+    fcs_step *steps;
+    int n_steps;
+    size_t arena_bytes; /* peak of scratch */
+    fcs_arena *arena;   /* allocated at the first run or by fcs_plan_share; at least arena_bytes */
+    fcs_tensor **constants;
+    int n_constants; /* values of constant nodes, filled when the plan is built */
 };
 typedef struct fcs_plan_options {
-    bool no_fusion, no_reuse; /* every node its own step and place: for naming culprits and for tests */
+    bool no_fusion,
+        no_reuse; /* every node its own step and place: for naming culprits and for tests */
 } fcs_plan_options;
 fcs_status fcs_plan_build(fcs_graph *g, const fcs_plan_options *o, fcs_plan **out);
 /* Lets plans share one arena (the largest's size), since only one runs at a time. Allocates it. */

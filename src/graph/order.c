@@ -9,7 +9,8 @@ bool fcs_order_before(const fcs_planner *p, int first, int then)
 
 static void join(fcs_planner *p, int group, int first)
 {
-    uint64_t *row = p->before + (size_t)group * p->words, *add = p->before + (size_t)first * p->words;
+    uint64_t *row = p->before + (size_t)group * p->words,
+             *add = p->before + (size_t)first * p->words;
     for (size_t w = 0; w < p->words; w++)
         row[w] |= add[w];
     row[first / 64] |= (uint64_t)1 << (first % 64);
@@ -25,7 +26,8 @@ void fcs_order_require(fcs_planner *p, int first, int then)
             join(p, g, then);
 }
 
-/* The ready group whose last node was made first comes next: close to the order in which the graph was written. */
+/* The ready group whose last node was made first comes next: close to the order in which the graph
+ * was written. */
 void fcs_order_sort(fcs_planner *p)
 {
     int n = (int)p->n_groups;

@@ -5,7 +5,7 @@
 typedef struct block { /* what needs a place: values that share one, or a step's scratch */
     int first, last;   /* steps */
     size_t bytes, offset;
-    int parent;        /* lies where that block lies; -1: has a place of its own */
+    int parent; /* lies where that block lies; -1: has a place of its own */
 } block;
 
 static void use(block *b, int step)
@@ -18,7 +18,8 @@ static void use(block *b, int step)
 static void find_lifetimes(const fcs_plan *plan, block *blocks)
 {
     for (int v = 0; v < plan->n_values; v++)
-        blocks[v] = (block){-1, -1, (size_t)fcs_shape_floats(plan->values[v].shape) * sizeof(float), 0, -1};
+        blocks[v] =
+            (block){-1, -1, (size_t)fcs_shape_floats(plan->values[v].shape) * sizeof(float), 0, -1};
     for (int s = 0; s < plan->n_steps; s++) {
         const fcs_step *step = &plan->steps[s];
         const fcs_chain *c = step->chain;
@@ -37,7 +38,8 @@ static int root(const block *blocks, int b)
     return b;
 }
 
-/* A stored result of a chain takes the place of an input of the same shape that nobody reads later. */
+/* A stored result of a chain takes the place of an input of the same shape that nobody reads later.
+ */
 static void share_in_place(const fcs_plan *plan, block *blocks, int s)
 {
     const fcs_chain *c = plan->steps[s].chain;
@@ -47,7 +49,8 @@ static void share_in_place(const fcs_plan *plan, block *blocks, int s)
             continue;
         for (int i = 0; i < c->n_inputs; i++) {
             int in = root(blocks, c->inputs[i]);
-            if (plan->values[in].place.tensor || blocks[in].last != s || in == out || blocks[out].parent >= 0 ||
+            if (plan->values[in].place.tensor || blocks[in].last != s || in == out ||
+                blocks[out].parent >= 0 ||
                 !fcs_shape_equal(plan->values[c->inputs[i]].shape, c->shape))
                 continue;
             blocks[out].parent = in;
@@ -71,8 +74,9 @@ static int by_offset(const void *a, const void *b)
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-/* Greedy by size: the largest first, each at the lowest offset that is free over its lifetime (Pisarchyk and Lee 2020,
- * "Efficient memory management for deep neural net inference", section 5.2). */
+/* Greedy by size: the largest first, each at the lowest offset that is free over its lifetime
+ * (Pisarchyk and Lee 2020, "Efficient memory management for deep neural net inference",
+ * section 5.2). */
 static size_t set_offsets(block **list, int n, block **busy)
 {
     size_t peak = 0;
@@ -122,7 +126,8 @@ bool fcs_place_values(fcs_planner *p)
             if (!in_tensor && blocks[b].parent < 0 && blocks[b].first >= 0 && blocks[b].bytes)
                 list[count++] = &blocks[b];
         }
-        plan->arena_bytes = p->options.no_reuse ? no_reuse_offsets(list, count) : set_offsets(list, count, list + n);
+        plan->arena_bytes = p->options.no_reuse ? no_reuse_offsets(list, count)
+                                                : set_offsets(list, count, list + n);
         for (int v = 0; v < plan->n_values; v++)
             plan->values[v].place.offset = blocks[root(blocks, v)].offset;
         for (int s = 0; s < plan->n_steps; s++)

@@ -107,7 +107,8 @@ fcs_status fcs_plan_build(fcs_graph *g, const fcs_plan_options *o, fcs_plan **ou
     fcs_error *e = &g->ctx->error;
     *out = NULL;
     if (g->n_assignments == 0)
-        return fcs_fail(e, FCS_FAILED, "plan: nothing is assigned, so nothing needs to be computed");
+        return fcs_fail(e, FCS_FAILED,
+                        "plan: nothing is assigned, so nothing needs to be computed");
     fcs_plan *plan = fcs_alloc(e, sizeof *plan);
     if (!plan)
         return FCS_FAILED;
@@ -115,22 +116,21 @@ fcs_status fcs_plan_build(fcs_graph *g, const fcs_plan_options *o, fcs_plan **ou
     fcs_planner p = {.g = g, .plan = plan, .e = e, .n_nodes = (int)g->n_nodes};
     if (o)
         p.options = *o;
-    plan->steps = fcs_alloc_array(e, g->n_assignments, sizeof *plan->steps); /* the copies at the end */
+    plan->steps =
+        fcs_alloc_array(e, g->n_assignments, sizeof *plan->steps); /* the copies at the end */
     bool done = plan->steps && planner_init(&p) && fcs_fuse_groups(&p) && fcs_fuse_emit(&p) &&
                 fcs_assign_places(&p) && collect_steps(&p) && fcs_place_values(&p);
     planner_free(&p);
     if (!done) {
         fcs_plan_free(plan);
-        return e->status != FCS_OK ? e->status : fcs_fail(e, FCS_FAILED, "internal: planning failed");
+        return e->status != FCS_OK ? e->status
+                                   : fcs_fail(e, FCS_FAILED, "internal: planning failed");
     }
     *out = plan;
     return FCS_OK;
 }
 
-fcs_status fcs_plan_new(fcs_graph *g, fcs_plan **out)
-{
-    return fcs_plan_build(g, NULL, out);
-}
+fcs_status fcs_plan_new(fcs_graph *g, fcs_plan **out) { return fcs_plan_build(g, NULL, out); }
 
 /* ---- the arena ---- */
 static void arena_leave(fcs_plan *p)
@@ -194,10 +194,7 @@ void fcs_plan_free(fcs_plan *p)
     free(p);
 }
 
-size_t fcs_plan_bytes(const fcs_plan *p)
-{
-    return p->arena_bytes;
-}
+size_t fcs_plan_bytes(const fcs_plan *p) { return p->arena_bytes; }
 
 fcs_status fcs_plan_run(fcs_plan *p, uint64_t seed, uint64_t step)
 {
@@ -209,7 +206,8 @@ static double step_flops(const fcs_step *s)
 {
     double flops = 0;
     if (s->kind == FCS_STEP_KERNEL)
-        return s->args.op->flops ? s->args.op->flops(&s->args) : (double)fcs_shape_count(s->args.out);
+        return s->args.op->flops ? s->args.op->flops(&s->args)
+                                 : (double)fcs_shape_count(s->args.out);
     if (s->chain)
         flops = (double)fcs_shape_count(s->chain->shape) * s->chain->n_lanes;
     return flops;
@@ -217,7 +215,8 @@ static double step_flops(const fcs_step *s)
 
 fcs_status fcs_plan_table(const fcs_plan *p, fcs_table **out)
 {
-    static const char *const columns[] = {"step", "name", "op", "shape", "bytes", "scratch_bytes", "flops"};
+    static const char *const columns[] = {"step",  "name",          "op",   "shape",
+                                          "bytes", "scratch_bytes", "flops"};
     fcs_error *e = &p->ctx->error;
     fcs_table *t = fcs_table_new(e, columns, 7);
     fcs_status status = t ? FCS_OK : FCS_FAILED;
@@ -233,8 +232,8 @@ fcs_status fcs_plan_table(const fcs_plan *p, fcs_table **out)
             snprintf(op, sizeof op, "chain of %d", c->n_lanes);
         else
             snprintf(op, sizeof op, "%s", s->kind == FCS_STEP_COPY ? "copy" : s->args.op->name);
-        status = fcs_table_add(e, t, "isssiid", (int64_t)i, s->name, op, shape, bytes, (int64_t)s->scratch,
-                               step_flops(s));
+        status = fcs_table_add(e, t, "isssiid", (int64_t)i, s->name, op, shape, bytes,
+                               (int64_t)s->scratch, step_flops(s));
     }
     if (status != FCS_OK) {
         fcs_table_free(t);

@@ -1,8 +1,8 @@
 /* planner.h: what the parts of the planner share; private to src/graph.
  *
- * fuse.c  puts the live nodes into groups (a kernel, or a chain of elementwise ops and sums) and emits each group's step;
- * order.c keeps the order of groups: who must run before whom;
- * place.c finds lifetimes and offsets. plan.c drives them. */
+ * fuse.c  puts the live nodes into groups (a kernel, or a chain of elementwise ops and sums) and
+ * emits each group's step; order.c keeps the order of groups: who must run before whom; place.c
+ * finds lifetimes and offsets. plan.c drives them. */
 #ifndef FCS_PLANNER_H
 #define FCS_PLANNER_H
 
@@ -10,11 +10,12 @@
 
 typedef struct fcs_group {
     bool chain;
-    fcs_shape shape;       /* chains: iteration space */
-    int *members; size_t n_members, members_capacity; /* node ids, ascending */
-    int key;               /* the last member's id: ties in the order */
+    fcs_shape shape; /* chains: iteration space */
+    int *members;
+    size_t n_members, members_capacity; /* node ids, ascending */
+    int key;                            /* the last member's id: ties in the order */
     fcs_step step;
-    bool empty;            /* nothing of it is needed */
+    bool empty; /* nothing of it is needed */
 } fcs_group;
 
 typedef struct fcs_planner {
@@ -24,28 +25,33 @@ typedef struct fcs_planner {
     fcs_error *e;
     int n_nodes;
     bool *live, *stored, *kernel_input;
-    int *home;             /* node -> group, -1 */
-    int *leaf;             /* node -> its only leaf if it can be computed again cheaply (-1: none); FCS_NO_LEAF */
-    int *lanes;            /* node -> ops that computing it again takes */
-    int *value;            /* node -> value of the plan, -1 */
-    fcs_group *groups; size_t n_groups, groups_capacity;
-    uint64_t *before;      /* bit matrix: before[g] has the groups that run before g, transitively */
+    int *home;  /* node -> group, -1 */
+    int *leaf;  /* node -> its only leaf if it can be computed again cheaply (-1: none); FCS_NO_LEAF
+                 */
+    int *lanes; /* node -> ops that computing it again takes */
+    int *value; /* node -> value of the plan, -1 */
+    fcs_group *groups;
+    size_t n_groups, groups_capacity;
+    uint64_t *before; /* bit matrix: before[g] has the groups that run before g, transitively */
     size_t words;
-    int *order;            /* groups in the order they run */
+    int *order; /* groups in the order they run */
     size_t values_capacity;
 } fcs_planner;
 enum { FCS_NO_LEAF = -2 };
 
 /* order.c */
-bool fcs_order_before(const fcs_planner *p, int first, int then);   /* must `first` run before `then`? */
-void fcs_order_require(fcs_planner *p, int first, int then);        /* the caller has ruled out a cycle */
-void fcs_order_sort(fcs_planner *p);                                /* fills p->order */
+bool fcs_order_before(const fcs_planner *p, int first,
+                      int then);                             /* must `first` run before `then`? */
+void fcs_order_require(fcs_planner *p, int first, int then); /* the caller has ruled out a cycle */
+void fcs_order_sort(fcs_planner *p);                         /* fills p->order */
 /* fuse.c */
 bool fcs_fuse_groups(fcs_planner *p);
 bool fcs_fuse_emit(fcs_planner *p); /* steps and values of all groups, in terms of values */
-int fcs_fuse_value(fcs_planner *p, const fcs_node *n); /* the value of a node, made if need be; -1 out of memory */
+int fcs_fuse_value(fcs_planner *p,
+                   const fcs_node *n); /* the value of a node, made if need be; -1 out of memory */
 /* assign.c */
-bool fcs_assign_places(fcs_planner *p); /* results straight into tensors where the order allows, copies elsewhere */
+bool fcs_assign_places(
+    fcs_planner *p); /* results straight into tensors where the order allows, copies elsewhere */
 /* place.c */
 bool fcs_place_values(fcs_planner *p);
 

@@ -14,10 +14,7 @@ bool fcs_shape_equal(fcs_shape a, fcs_shape b)
     return true;
 }
 
-int64_t fcs_shape_count(fcs_shape s)
-{
-    return s.n[0] * s.n[1] * s.n[2] * s.n[3] * s.n[4];
-}
+int64_t fcs_shape_count(fcs_shape s) { return s.n[0] * s.n[1] * s.n[2] * s.n[3] * s.n[4]; }
 
 int64_t fcs_channel_stride(int64_t channels)
 {

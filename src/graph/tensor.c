@@ -10,8 +10,10 @@ fcs_tensor *fcs_tensor_new(fcs_context *ctx, const char *name, fcs_shape shape)
     for (int i = 0; i < FCS_DIMS; i++) {
         floats *= i == FCS_C ? (double)fcs_channel_stride(shape.n[i]) : (double)shape.n[i];
         if (shape.n[i] < 1 || floats > 1099511627776.0) {
-            fcs_fail(e, FCS_FAILED, "tensor %s: dimension %d is %lld: sizes must be at least 1, 2^40 numbers in all",
-                     name, i, (long long)shape.n[i]);
+            fcs_fail(
+                e, FCS_FAILED,
+                "tensor %s: dimension %d is %lld: sizes must be at least 1, 2^40 numbers in all",
+                name, i, (long long)shape.n[i]);
             return NULL;
         }
     }
@@ -44,10 +46,7 @@ void fcs_tensor_free(fcs_tensor *t)
     free(t);
 }
 
-fcs_shape fcs_tensor_shape(const fcs_tensor *t)
-{
-    return t->shape;
-}
+fcs_shape fcs_tensor_shape(const fcs_tensor *t) { return t->shape; }
 
 fcs_status fcs_tensor_set(fcs_tensor *t, const float *values)
 {

@@ -1,8 +1,8 @@
 /* window.c: the graph that computes one box of a node's value, for streaming.
  *
- * First, from the node back to the tensors, the box that is needed of each node (the union over its consumers); then,
- * forwards, each op again on its boxed inputs with the attributes that its window() gives. Padding thus acts at the true
- * edges only, at every layer. */
+ * First, from the node back to the tensors, the box that is needed of each node (the union over its
+ * consumers); then, forwards, each op again on its boxed inputs with the attributes that its
+ * window() gives. Padding thus acts at the true edges only, at every layer. */
 #include "graph/graph.h"
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@ typedef struct walk {
     const fcs_graph *from;
     fcs_graph *into;
     bool *needed;
-    fcs_box *boxes;   /* per node of `from` */
+    fcs_box *boxes; /* per node of `from` */
     fcs_node **made;
     fcs_window_source *source;
     void *user;
@@ -28,9 +28,14 @@ static fcs_box whole(fcs_shape s)
     return b;
 }
 
-static bool box_equal(const fcs_box *a, const fcs_box *b)
+static bool box_equal(const fcs_box *a, const fcs_box *b) { return memcmp(a, b, sizeof *a) == 0; }
+
+static bool box_empty(const fcs_box *b)
 {
-    return memcmp(a, b, sizeof *a) == 0;
+    for (int i = 0; i < FCS_DIMS; i++)
+        if (b->lo[i] >= b->hi[i])
+            return true;
+    return false;
 }
 
 static void box_join(fcs_box *a, const fcs_box *b)
@@ -41,7 +46,8 @@ static void box_join(fcs_box *a, const fcs_box *b)
     }
 }
 
-/* The boxes of n's inputs and its attributes for its own box. False where it needs its whole input for a part. */
+/* The boxes of n's inputs and its attributes for its own box. False where it needs its whole input
+ * for a part. */
 static bool input_boxes(const walk *w, const fcs_node *n, fcs_box *in, fcs_attrs *attrs)
 {
     fcs_apply_args a;
@@ -54,7 +60,8 @@ static bool input_boxes(const walk *w, const fcs_node *n, fcs_box *in, fcs_attrs
     if (box_equal(out, &all))
         return true;
     if (!n->op->window) {
-        fcs_fail(w->e, FCS_FAILED, "%s: op %s needs its whole input and cannot be computed in tiles",
+        fcs_fail(w->e, FCS_FAILED,
+                 "%s: op %s needs its whole input and cannot be computed in tiles",
                  n->name ? n->name : "a node", n->op->name);
         return false;
     }
@@ -74,6 +81,8 @@ static bool find_boxes(walk *w, const fcs_node *n)
             return false;
         for (int k = 0; k < node->n_in; k++) {
             int id = node->in[k]->id;
+            if (box_empty(&in[k]))
+                continue;
             if (w->needed[id])
                 box_join(&w->boxes[id], &in[k]);
             else
@@ -99,35 +108,54 @@ static fcs_node *cut(fcs_node *made, const fcs_box *have, const fcs_box *wanted)
     return op ? fcs_node_new(made->graph, op, &attrs, 1, &made) : NULL;
 }
 
+/* The op on its boxed inputs. An input that has no part in the box is left out (concat); where none
+ * has, the box is all padding: zeros. */
+static fcs_node *apply_boxed(walk *w, const fcs_node *n, const fcs_box *in, const fcs_attrs *attrs)
+{
+    const fcs_box *box = &w->boxes[n->id];
+    fcs_node *inputs[FCS_MAX_IN];
+    fcs_shape shape;
+    int count = 0;
+    for (int k = 0; k < n->n_in; k++) {
+        int id = n->in[k]->id;
+        if (box_empty(&in[k]))
+            continue;
+        inputs[count] = cut(w->made[id], &w->boxes[id], &in[k]);
+        if (!inputs[count++])
+            return NULL;
+    }
+    if (count > 0 || n->n_in == 0)
+        return fcs_node_new(w->into, n->op, attrs, count, inputs);
+    for (int i = 0; i < FCS_DIMS; i++)
+        shape.n[i] = box->hi[i] - box->lo[i];
+    return fcs_broadcast(fcs_constant(w->into, 0), shape);
+}
+
 static fcs_node *make(walk *w, const fcs_node *n)
 {
     const fcs_box *box = &w->boxes[n->id];
     fcs_box in[FCS_MAX_IN];
     fcs_attrs attrs;
-    fcs_node *inputs[FCS_MAX_IN], *made;
+    fcs_node *made;
     if (n->tensor) {
         fcs_tensor *t = w->source(w->user, n->tensor, box);
         return t ? fcs_read(w->into, t) : NULL;
     }
     if (!input_boxes(w, n, in, &attrs))
         return NULL;
-    for (int k = 0; k < n->n_in; k++) {
-        int id = n->in[k]->id;
-        inputs[k] = cut(w->made[id], &w->boxes[id], &in[k]);
-        if (!inputs[k])
-            return NULL;
-    }
-    made = fcs_node_new(w->into, n->op, &attrs, n->n_in, inputs);
+    made = apply_boxed(w, n, in, &attrs);
     for (int i = 0; made && i < FCS_DIMS; i++)
         if (made->shape.n[i] != box->hi[i] - box->lo[i]) {
-            fcs_fail(w->e, FCS_FAILED, "internal: the window of op %s has %lld of %lld in dimension %d", n->op->name,
+            fcs_fail(w->e, FCS_FAILED,
+                     "internal: the window of op %s has %lld of %lld in dimension %d", n->op->name,
                      (long long)made->shape.n[i], (long long)(box->hi[i] - box->lo[i]), i);
             return NULL;
         }
     return n->name ? fcs_node_named(made, n->name) : made;
 }
 
-fcs_node *fcs_graph_window(fcs_graph *into, fcs_node *n, const fcs_box *box, fcs_window_source *source, void *user)
+fcs_node *fcs_graph_window(fcs_graph *into, fcs_node *n, const fcs_box *box,
+                           fcs_window_source *source, void *user)
 {
     walk w = {n->graph, into, NULL, NULL, NULL, source, user, &into->ctx->error};
     size_t count = (size_t)n->id + 1;

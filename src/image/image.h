@@ -6,10 +6,10 @@
 
 /* ---- writers that take rows as they come, so that a big output needs constant memory ---- */
 typedef struct fcs_writer fcs_writer;
-/* .png (depth 1), .tif/.tiff (pages; BigTIFF when it could pass 4 GB). The file appears under its name only at commit.
- * Checks the free disk space first where the target is a regular file. */
-fcs_status fcs_writer_open(fcs_error *e, const char *path, int64_t width, int64_t height, int64_t depth, int channels,
-                           fcs_sample sample, fcs_writer **out);
+/* .png (depth 1), .tif/.tiff (pages; BigTIFF when it could pass 4 GB). The file appears under its
+ * name only at commit. Checks the free disk space first where the target is a regular file. */
+fcs_status fcs_writer_open(fcs_error *e, const char *path, int64_t width, int64_t height,
+                           int64_t depth, int channels, fcs_sample sample, fcs_writer **out);
 /* The next n rows (width * channels samples each), page after page. */
 fcs_status fcs_writer_rows(fcs_error *e, fcs_writer *w, const void *rows, int64_t n);
 fcs_status fcs_writer_commit(fcs_error *e, fcs_writer *w); /* frees w in any case */
@@ -17,36 +17,40 @@ void fcs_writer_abort(fcs_writer *w);
 
 /* ---- what is in a file, and what was converted ---- */
 typedef struct fcs_look {
-    char format[8];                /* "png", "tiff" */
+    char format[8]; /* "png", "tiff" */
     int64_t width, height, depth;
-    int channels, bits;            /* as in the file: 2 is grey with alpha, 4 RGB with alpha */
+    int channels, bits; /* as in the file: 2 is grey with alpha, 4 RGB with alpha */
     bool palette, is_float;
-    int levels;                    /* distinct values of channel 0 (or colours), capped at 257 */
-    double low, high, mean;        /* of the samples in the file's own units */
-    char shares[160];              /* "0: 74.07 %, 255: 25.93 %" for up to six levels */
-    char plan[200];                /* what a run does with it: "2 levels scaled to -1 and 1" */
-    char problem[200];             /* "" or why it cannot be used */
+    int levels;             /* distinct values of channel 0 (or colours), capped at 257 */
+    double low, high, mean; /* of the samples in the file's own units */
+    char shares[160];       /* "0: 74.07 %, 255: 25.93 %" for up to six levels */
+    char plan[200];         /* what a run does with it: "2 levels scaled to -1 and 1" */
+    char problem[200];      /* "" or why it cannot be used */
 } fcs_look;
 fcs_status fcs_look_at(fcs_context *ctx, const char *path, fcs_look *look);
 
 /* ---- training data: random crops of one big image, or of the images of a folder ---- */
 typedef struct fcs_dataset fcs_dataset;
 typedef struct fcs_dataset_options {
-    int64_t width, height, depth;  /* crop */
-    double low, high;              /* range that values are scaled to: -1, 1 for tanh */
-    bool flip_x, flip_y, rotate;   /* random flips; rotate: by 90 degrees, square crops only */
+    int64_t width, height, depth; /* crop */
+    double low, high;             /* range that values are scaled to: -1, 1 for tanh */
+    bool flip_x, flip_y, rotate;  /* random flips; rotate: by 90 degrees, square crops only */
 } fcs_dataset_options;
-/* Reads all files; fails on none usable, an image smaller than the crop, constant, or with NaN. Notes to the log what the
- * file is and what is done with it (folders: a summary; unusable files are named, skipped and counted). In a folder
- * with both, grey images count as RGB; where all are grey in effect, there is one channel. Range: the data's own for
- * floats and for integers of up to eight levels, else the sample type's. */
-fcs_status fcs_dataset_open(fcs_context *ctx, const char *path, const fcs_dataset_options *o, fcs_dataset **out);
+/* Reads all files; fails on none usable, an image smaller than the crop, constant, or with NaN.
+ * Notes to the log what the file is and what is done with it (folders: a summary; unusable files
+ * are named, skipped and counted). In a folder with both, grey images count as RGB; where all are
+ * grey in effect, there is one channel. Range: the data's own for floats and for integers of up to
+ * eight levels, else the sample type's. */
+fcs_status fcs_dataset_open(fcs_context *ctx, const char *path, const fcs_dataset_options *o,
+                            fcs_dataset **out);
 void fcs_dataset_free(fcs_dataset *d);
 int fcs_dataset_channels(const fcs_dataset *d);
 int64_t fcs_dataset_images(const fcs_dataset *d);
-double fcs_dataset_mean(const fcs_dataset *d, int channel); /* of all pixels, after scaling to low..high */
-/* Crop number `index` of the endless sequence of (seed, stream): position, file and flips by fcs_random_below only.
- * out: channels x depth x height x width (C D H W). */
-void fcs_dataset_crop(const fcs_dataset *d, uint64_t seed, uint32_t stream, uint64_t index, float *out);
+double fcs_dataset_mean(const fcs_dataset *d,
+                        int channel); /* of all pixels, after scaling to low..high */
+/* Crop number `index` of the endless sequence of (seed, stream): position, file and flips by
+ * fcs_random_below only. out: channels x depth x height x width (C D H W). */
+void fcs_dataset_crop(const fcs_dataset *d, uint64_t seed, uint32_t stream, uint64_t index,
+                      float *out);
 
 #endif

@@ -28,10 +28,7 @@ static int64_t extent(const fcs_value_of *v, int axis)
     return v[DILATION].list[axis] * (v[KERNEL].list[axis] - 1) + 1;
 }
 
-static bool explicit_pad(const fcs_value_of *v)
-{
-    return strcmp(v[PAD].word, "explicit") == 0;
-}
+static bool explicit_pad(const fcs_value_of *v) { return strcmp(v[PAD].word, "explicit") == 0; }
 
 /* Zeros around an image of size `in` whose convolution has size `out`: half before, the odd one
  * behind. */
@@ -217,9 +214,15 @@ static fcs_node *dense_build(fcs_builder *b, const fcs_value_of *v, fcs_node *co
 
 /* Every output sees the whole input: the field is the input's size, which only the shapes know. */
 const fcs_layer fcs_layer_dense = {
-    .name = "dense", .text = "every output a weighted sum of all inputs; the net then has one size",
-    .params = dense_params, .n_params = DENSE_PARAMS, .min_in = 1, .max_in = 1,
-    .build = dense_build, .size = dense_size,
+    .name = "dense",
+    .text = "every output a weighted sum of all inputs; the net then has one size",
+    .params = dense_params,
+    .n_params = DENSE_PARAMS,
+    .min_in = 1,
+    .max_in = 1,
+    .build = dense_build,
+    .size = dense_size,
     .sample = "filters = 2; shape = [3, 4];",
-    .sample_in = {{2, 3, 1, 5, 2}}, .sample_out = {{2, 2, 1, 3, 4}},
+    .sample_in = {{2, 3, 1, 5, 2}},
+    .sample_out = {{2, 2, 1, 3, 4}},
 };

@@ -47,9 +47,9 @@ typedef struct fcs_builder {
     fcs_error *error;
     const fcs_net *net;
     fcs_mode mode;
-    bool averaged;   /* read the averaged weights: "generator.average.up1.weight" */
-    int axes;        /* 2 or 3 */
-    int channels;    /* of the data: filters = 0 */
+    bool averaged; /* read the averaged weights: "generator.average.up1.weight" */
+    int axes;      /* 2 or 3 */
+    int channels;  /* of the data: filters = 0 */
     /* The tensor of that name, made and filled with N(mean, std) if it is not there; NULL on
      * failure. */
     fcs_tensor *(*tensor)(void *user, const char *name, fcs_shape shape, fcs_role role, double mean,
@@ -59,11 +59,15 @@ typedef struct fcs_builder {
     int n_replace; /* nodes that stand for these tensors in this graph */
     /* collected; a net may be built several times on different inputs, each item is collected once
      */
-    fcs_net_parameter *parameters; size_t n_parameters, parameters_capacity;
-    fcs_net_statistic *statistics; size_t n_statistics, statistics_capacity;
-    fcs_net_spectral *spectral; size_t n_spectral, spectral_capacity;
-    fcs_node **outputs; size_t outputs_capacity; /* of each layer, in the last build */
-    int at;          /* the layer being built */
+    fcs_net_parameter *parameters;
+    size_t n_parameters, parameters_capacity;
+    fcs_net_statistic *statistics;
+    size_t n_statistics, statistics_capacity;
+    fcs_net_spectral *spectral;
+    size_t n_spectral, spectral_capacity;
+    fcs_node **outputs;
+    size_t outputs_capacity; /* of each layer, in the last build */
+    int at;                  /* the layer being built */
 } fcs_builder;
 
 /* The net's output for this input, or NULL with a message. `pass` ("real", "fake") tells apart the
@@ -76,7 +80,8 @@ void fcs_builder_free(fcs_builder *b); /* frees what was collected */
 /* ---- a layer's entry ---- */
 typedef struct fcs_layer {
     const char *name, *text;
-    const fcs_param *params; int n_params; /* beside type, name and from */
+    const fcs_param *params;
+    int n_params; /* beside type, name and from */
     int min_in, max_in;
     fcs_node *(*build)(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n);
     /* Output size along an axis; NULL: the input's. */
@@ -84,10 +89,10 @@ typedef struct fcs_layer {
     /* Receptive field in cells of the net's input, and the distance there of two neighbouring
      * outputs; NULL: as before. */
     void (*field)(const fcs_value_of *v, int axis, double *field, double *jump);
-    bool random;          /* draws in training */
-    bool of_batch;        /* its value for one image depends on the others of the batch: no gradient
-                             penalty */
-    const char *sample;   /* members of a recipe's layer, for a test: "filters = 2; kernel = 3;" */
+    bool random;        /* draws in training */
+    bool of_batch;      /* its value for one image depends on the others of the batch: no gradient
+                           penalty */
+    const char *sample; /* members of a recipe's layer, for a test: "filters = 2; kernel = 3;" */
     fcs_shape sample_in,
         sample_out; /* the sample's shapes (in: of each input), data of 3 channels */
 } fcs_layer;

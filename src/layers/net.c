@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const fcs_net_layer *current(const fcs_builder *b)
-{
-    return &b->net->layers[b->at];
-}
+static const fcs_net_layer *current(const fcs_builder *b) { return &b->net->layers[b->at]; }
 
 fcs_node *fcs_layer_fail(fcs_builder *b, const char *format, ...)
 {
@@ -60,8 +57,8 @@ static fcs_node *collect(fcs_builder *b, fcs_tensor *t, fcs_role role)
 fcs_node *fcs_layer_parameter(fcs_builder *b, const char *suffix, fcs_shape shape, fcs_role role,
                               double mean, double std)
 {
-    fcs_tensor *t = fcs_layer_tensor(b, b->averaged ? "average" : NULL, suffix, shape, role, mean,
-                                     std);
+    fcs_tensor *t =
+        fcs_layer_tensor(b, b->averaged ? "average" : NULL, suffix, shape, role, mean, std);
     return t ? collect(b, t, role) : NULL;
 }
 
@@ -70,8 +67,8 @@ static const fcs_net_spectral *spectral_of(fcs_builder *b, fcs_node *kernel)
 {
     int64_t rows = kernel->shape.n[FCS_N], columns = fcs_shape_count(kernel->shape) / rows;
     fcs_tensor *u = fcs_layer_tensor(b, NULL, "u", fcs_shape_of(rows, 1, 1, 1, 1), FCS_STATE, 0, 1);
-    fcs_tensor *v = fcs_layer_tensor(b, NULL, "v", fcs_shape_of(columns, 1, 1, 1, 1), FCS_STATE, 0,
-                                     1);
+    fcs_tensor *v =
+        fcs_layer_tensor(b, NULL, "v", fcs_shape_of(columns, 1, 1, 1, 1), FCS_STATE, 0, 1);
     fcs_node *matrix = fcs_reshape(kernel, fcs_shape_of(rows, columns, 1, 1, 1));
     for (size_t i = 0; i < b->n_spectral; i++)
         if (b->spectral[i].u == u && b->spectral[i].matrix == matrix)

@@ -20,9 +20,9 @@ static fcs_status collect(fcs_builder *b, fcs_node *mean, fcs_node *variance, bo
         !fcs_grow(b->error, &b->statistics, &b->statistics_capacity, b->n_statistics + 1,
                   sizeof *b->statistics))
         return FCS_FAILED;
-    b->statistics[b->n_statistics++] = (fcs_net_statistic){
-        m, v, of_batch ? mean : fcs_mean(mean, "n"), of_batch ? variance : fcs_mean(variance, "n"),
-        of_batch};
+    b->statistics[b->n_statistics++] =
+        (fcs_net_statistic){m, v, of_batch ? mean : fcs_mean(mean, "n"),
+                            of_batch ? variance : fcs_mean(variance, "n"), of_batch};
     return FCS_OK;
 }
 
@@ -46,10 +46,10 @@ static fcs_node *frozen(fcs_builder *b, const fcs_value_of *v, fcs_node *x)
     int64_t channels = x->shape.n[FCS_C];
     fcs_shape s = fcs_shape_of(1, channels, 1, 1, 1);
     fcs_node *mean = fcs_read(b->graph, fcs_layer_tensor(b, "frozen", "mean", s, FCS_STATE, 0, 0));
-    fcs_node *variance = fcs_read(b->graph,
-                                  fcs_layer_tensor(b, "frozen", "variance", s, FCS_STATE, 1, 0));
-    fcs_node *scale = scaled(b, v, fcs_unary("rsqrt", fcs_affine(variance, 1, v[EPS].number)),
-                             &shift, channels);
+    fcs_node *variance =
+        fcs_read(b->graph, fcs_layer_tensor(b, "frozen", "variance", s, FCS_STATE, 1, 0));
+    fcs_node *scale =
+        scaled(b, v, fcs_unary("rsqrt", fcs_affine(variance, 1, v[EPS].number)), &shift, channels);
     fcs_node *offset = fcs_mul(mean, scale);
     return fcs_add(fcs_mul(x, scale), shift ? fcs_sub(shift, offset) : fcs_unary("neg", offset));
 }

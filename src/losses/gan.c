@@ -3,22 +3,16 @@
  */
 #include "losses/losses.h"
 
-static fcs_node *average(fcs_node *x)
-{
-    return fcs_mean(x, "ncdhw");
-}
+static fcs_node *average(fcs_node *x) { return fcs_mean(x, "ncdhw"); }
 
-static fcs_node *softplus(fcs_node *x)
-{
-    return fcs_unary("softplus", x);
-}
+static fcs_node *softplus(fcs_node *x) { return fcs_unary("softplus", x); }
 
 /* -a log D(real) - (1 - a) log(1 - D(real)) - log(1 - D(fake)), a the label of real images:
  * Salimans et al. 2016. */
 static fcs_node *entropy_discriminator(fcs_loss_terms *t)
 {
-    fcs_node *real = fcs_sub(softplus(t->real_logits),
-                             fcs_affine(t->real_logits, t->real_label, 0));
+    fcs_node *real =
+        fcs_sub(softplus(t->real_logits), fcs_affine(t->real_logits, t->real_label, 0));
     return fcs_add(average(real), average(softplus(t->fake_logits)));
 }
 
@@ -73,8 +67,11 @@ const fcs_loss fcs_loss_standard = {
     .generator = standard_generator,
 };
 const fcs_loss fcs_loss_nonsaturating = {
-    .name = "nonsaturating", .text = "cross-entropy; the generator lowers -log D(fake)",
-    .gan = true, .discriminator = entropy_discriminator, .generator = nonsaturating_generator,
+    .name = "nonsaturating",
+    .text = "cross-entropy; the generator lowers -log D(fake)",
+    .gan = true,
+    .discriminator = entropy_discriminator,
+    .generator = nonsaturating_generator,
 };
 const fcs_loss fcs_loss_hinge = {
     .name = "hinge",

@@ -17,9 +17,9 @@ typedef struct fcs_loss_terms {
 
 typedef struct fcs_loss {
     const char *name, *text;
-    bool gan;             /* one of loss.gan's; else a term with a weight */
-    bool of_images;       /* needs the discriminator's gradient in an image: no batch norm in it */
-    bool of_parameters;   /* a function of the weights alone */
+    bool gan;           /* one of loss.gan's; else a term with a weight */
+    bool of_images;     /* needs the discriminator's gradient in an image: no batch norm in it */
+    bool of_parameters; /* a function of the weights alone */
     /* Scalars; NULL on failure. A missing function: not part of that net's loss. */
     fcs_node *(*discriminator)(fcs_loss_terms *t);
     fcs_node *(*generator)(fcs_loss_terms *t);

@@ -34,7 +34,8 @@ static fcs_node *r1(fcs_loss_terms *t)
 {
     fcs_node *gradient = image_gradient(t->real_logits, t->real);
     return gradient ? fcs_affine(fcs_sum(fcs_unary("square", gradient), "ncdhw"),
-                                 0.5 / (double)fcs_shape_count(t->real_logits->shape), 0) : NULL;
+                                 0.5 / (double)fcs_shape_count(t->real_logits->shape), 0)
+                    : NULL;
 }
 
 /* Gulrajani et al. 2017, eq. 3: mean of (|d mean(logits) / d x| - 1)^2 at x between real and fake.
@@ -47,9 +48,9 @@ static fcs_node *gradient_penalty(fcs_loss_terms *t)
     memset(&a, 0, sizeof a);
     fcs_shape each = fcs_shape_of(images, 1, 1, 1, 1);
     memcpy(a.i, each.n, sizeof each.n);
-    fcs_node *share = fcs_node_named(
-        fcs_node_new(g, fcs_op_find(t->net->error, "random_uniform"), &a, 0, NULL),
-        "gradient_penalty");
+    fcs_node *share =
+        fcs_node_named(fcs_node_new(g, fcs_op_find(t->net->error, "random_uniform"), &a, 0, NULL),
+                       "gradient_penalty");
     fcs_node *between = fcs_add(t->fake, fcs_mul(share, fcs_sub(t->real, t->fake)));
     fcs_node *logits = fcs_net_build(t->net, between, "between");
     fcs_node *gradient = logits ? image_gradient(logits, between) : NULL;
@@ -57,8 +58,8 @@ static fcs_node *gradient_penalty(fcs_loss_terms *t)
         return NULL;
     double map = (double)fcs_shape_count(logits->shape) / (double)images;
     fcs_node *square = fcs_sum(fcs_unary("square", fcs_affine(gradient, 1 / map, 0)), "cdhw");
-    fcs_node *slope = fcs_unary(
-        "sqrt", fcs_affine(square, 1, 1e-12)); /* keeps the root's own slope finite */
+    fcs_node *slope =
+        fcs_unary("sqrt", fcs_affine(square, 1, 1e-12)); /* keeps the root's own slope finite */
     return fcs_mean(fcs_unary("square", fcs_affine(slope, 1, -1)), "ncdhw");
 }
 

@@ -134,9 +134,9 @@ static fcs_status find_histogram(fcs_error *e, const fcs_protocol *p, fcs_evalua
                                  const fcs_evaluated *real, const fcs_slot *slot)
 {
     double floor = mean_chi(p, real, real, slot);
-    return add_finding(e, set,
-                       (fcs_finding){slot, FCS_AT_VALUE, 0, mean_chi(p, set, real, slot), floor,
-                                     floor, NAN, NAN});
+    return add_finding(
+        e, set,
+        (fcs_finding){slot, FCS_AT_VALUE, 0, mean_chi(p, set, real, slot), floor, floor, NAN, NAN});
 }
 
 static fcs_status find_curve(fcs_error *e, const fcs_protocol *p, fcs_evaluated *set,

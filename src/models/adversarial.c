@@ -86,8 +86,8 @@ static fcs_status make_tensors(fcs_model *m, fcs_adversarial *a, fcs_error *e)
             return FCS_FAILED;
     a->pixels = fcs_alloc_array(e, (size_t)fcs_shape_count(images), sizeof *a->pixels);
     float *mean = fcs_alloc_array(e, (size_t)m->channels, sizeof *mean);
-    bool done = a->real && a->finite && a->factor[0] && a->factor[1] && a->data_mean && a->pixels &&
-                mean;
+    bool done =
+        a->real && a->finite && a->factor[0] && a->factor[1] && a->data_mean && a->pixels && mean;
     for (int c = 0; done && m->data && c < m->channels; c++)
         mean[c] = (float)fcs_dataset_mean(m->data, c);
     done = done && fcs_tensor_set(a->data_mean, mean) == FCS_OK;
@@ -153,8 +153,8 @@ static const char *plan_name(int kind)
 static fcs_status make_plans(fcs_model *m, fcs_adversarial *a, fcs_error *e)
 {
     fcs_status status = FCS_OK;
-    int64_t period = a->critic_steps *
-                     a->penalty_every; /* of the schedule; two steps of it hold every kind */
+    int64_t period =
+        a->critic_steps * a->penalty_every; /* of the schedule; two steps of it hold every kind */
     for (int64_t n = 0; n < 2 * period && status == FCS_OK; n++) {
         int kind = kind_of(a, n / a->critic_steps, n % a->critic_steps);
         status = add_plan(m, a, kind, plan_name(kind), e);
@@ -202,13 +202,17 @@ static fcs_status set_scalar(fcs_tensor *t, double v)
     return fcs_tensor_set(t, &value);
 }
 
-/* The rates' factor: 1, then linearly to 0 over the last part of the planned steps. */
+/* The rates' factor: 1, then linearly down over the last part of the planned steps, to a fiftieth:
+ * a run that goes on beyond its plan still learns. */
 static double rate_factor(const fcs_model *m, const fcs_net *net, int64_t step)
 {
-    double from = net->optimizer_values[FCS_DECAY_FROM].number,
-           steps = fcs_recipe_number(m->recipe, "train.steps");
-    double done = (double)step / steps;
-    return done <= from ? 1 : done >= 1 ? 0 : (1 - done) / (1 - from);
+    const double least = 0.02;
+    double from = net->optimizer_values[FCS_DECAY_FROM].number;
+    double done = (double)step / fcs_recipe_number(m->recipe, "train.steps");
+    if (from >= 1 || done <= from)
+        return 1;
+    double left = (1 - done) / (1 - from);
+    return left > least ? left : least;
 }
 
 static fcs_status load_batch(fcs_model *m, fcs_adversarial *a, int64_t number)
@@ -275,8 +279,8 @@ static fcs_status adversarial_step(fcs_model *m, int64_t step, fcs_error *e)
     for (int64_t i = 0; i < a->critic_steps && status == FCS_OK; i++)
         status = critic_step(m, a, step, i, e);
     if (status == FCS_OK && !a->reuse_fakes)
-        status = run_plan(m, a, FCS_PLAN_G, step,
-                          (uint64_t)((step + 1) * (a->critic_steps + 1) - 1), e);
+        status =
+            run_plan(m, a, FCS_PLAN_G, step, (uint64_t)((step + 1) * (a->critic_steps + 1) - 1), e);
     for (int i = 0; i < m->n_losses; i++) {
         float value;
         fcs_tensor_get(a->held[i], &value);
@@ -308,8 +312,8 @@ static fcs_status set_frozen(const fcs_net_statistic *s, const double *sums, dou
     for (int64_t c = 0; c < channels; c++) {
         double mean = sums[3 * c] / batches, between = sums[3 * c + 1] / batches - mean * mean;
         values[c] = (float)mean;
-        values[channels + c] = (float)(sums[3 * c + 2] / batches +
-                                       (s->of_batch && between > 0 ? between : 0));
+        values[channels + c] =
+            (float)(sums[3 * c + 2] / batches + (s->of_batch && between > 0 ? between : 0));
     }
     fcs_status status = fcs_tensor_set(s->frozen_mean, values);
     return status == FCS_OK ? fcs_tensor_set(s->frozen_variance, values + channels) : status;
@@ -373,7 +377,10 @@ static fcs_status adversarial_generator(fcs_model *m, fcs_graph *g, const int64_
 }
 
 const fcs_scheme fcs_scheme_adversarial = {
-    .name = "adversarial", .text = "a generator against a discriminator, one step each in turn",
-    .build = adversarial_build, .step = adversarial_step, .calibrate = adversarial_calibrate,
+    .name = "adversarial",
+    .text = "a generator against a discriminator, one step each in turn",
+    .build = adversarial_build,
+    .step = adversarial_step,
+    .calibrate = adversarial_calibrate,
     .generator = adversarial_generator,
 };

@@ -25,22 +25,22 @@ enum { FCS_HELD_D, FCS_HELD_G, FCS_HELD_REAL, FCS_HELD_FAKE, FCS_HELD_TERMS };
 typedef struct fcs_adversarial {
     fcs_net generator, discriminator;
     int axes;
-    int64_t latent[3], size[3];         /* cells and pixels D H W in training */
+    int64_t latent[3], size[3]; /* cells and pixels D H W in training */
     int64_t batch, critic_steps, penalty_every;
     bool reuse_fakes;
     const fcs_loss *gan;
     double real_label;
-    double *weights;                    /* of each loss of the registry */
-    fcs_tensor *real, *data_mean;       /* the batch; the mean pixel, which a checkpoint keeps */
-    fcs_tensor *factor[2];              /* of the rates of D and G */
-    fcs_tensor *finite;                 /* the flag of the last plan that ran */
-    fcs_tensor *held[FCS_MAX_LOSSES];   /* beside m->loss_names */
-    int held_of[FCS_MAX_LOSSES];        /* terms: their number in the registry */
-    float *pixels;                      /* of a batch, C D H W each */
-    fcs_plan *plans[FCS_PLAN_KINDS];    /* by what they do; owned by the model */
+    double *weights;                  /* of each loss of the registry */
+    fcs_tensor *real, *data_mean;     /* the batch; the mean pixel, which a checkpoint keeps */
+    fcs_tensor *factor[2];            /* of the rates of D and G */
+    fcs_tensor *finite;               /* the flag of the last plan that ran */
+    fcs_tensor *held[FCS_MAX_LOSSES]; /* beside m->loss_names */
+    int held_of[FCS_MAX_LOSSES];      /* terms: their number in the registry */
+    float *pixels;                    /* of a batch, C D H W each */
+    fcs_plan *plans[FCS_PLAN_KINDS];  /* by what they do; owned by the model */
     fcs_net_statistic *statistics;
-    int n_statistics;                   /* as in the measuring plan; mean and variance are in: */
-    fcs_tensor **measured;              /* two per statistic */
+    int n_statistics;      /* as in the measuring plan; mean and variance are in: */
+    fcs_tensor **measured; /* two per statistic */
 } fcs_adversarial;
 
 /* The plan of that kind (adversarial_graph.c). */

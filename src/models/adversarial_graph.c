@@ -12,8 +12,8 @@ typedef struct making {
     fcs_graph *g;
     fcs_error *e;
     fcs_builder generator, discriminator, judge;
-    fcs_net_parameter *updated;  /* the discriminator's new weights, for the judge */
-    fcs_node *fake, *flag;       /* flag: product of the finite flags so far */
+    fcs_net_parameter *updated; /* the discriminator's new weights, for the judge */
+    fcs_node *fake, *flag;      /* flag: product of the finite flags so far */
     fcs_node *held[FCS_MAX_LOSSES];
 } making;
 
@@ -36,8 +36,8 @@ static fcs_node *random_latent(making *k, const char *name)
     fcs_attrs attrs;
     const fcs_adversarial *a = k->a;
     bool normal = strcmp(k->m->latent_distribution, "normal") == 0;
-    fcs_shape s = fcs_shape_of(a->batch, k->m->latent_channels, a->latent[0], a->latent[1],
-                               a->latent[2]);
+    fcs_shape s =
+        fcs_shape_of(a->batch, k->m->latent_channels, a->latent[0], a->latent[1], a->latent[2]);
     memset(&attrs, 0, sizeof attrs);
     memcpy(attrs.i, s.n, sizeof s.n);
     const fcs_op *op = fcs_op_find(k->e, normal ? "random_normal" : "random_uniform");
@@ -183,8 +183,8 @@ static bool update_generator(making *k, fcs_node *judged, fcs_node *loss, fcs_no
     size_t n = b->n_parameters;
     fcs_node **nodes = fcs_alloc_array(k->e, 3 * n, sizeof *nodes), *slope = NULL;
     fcs_node *total = fcs_add(loss, parameter_loss);
-    bool done = nodes && gather(b, nodes) &&
-                fcs_grad(k->g, 1, &loss, NULL, 1, &judged, &slope) == FCS_OK;
+    bool done =
+        nodes && gather(b, nodes) && fcs_grad(k->g, 1, &loss, NULL, 1, &judged, &slope) == FCS_OK;
     fcs_node *ys[2] = {k->fake, parameter_loss}, *weights[2] = {slope, NULL};
     done = done && fcs_grad(k->g, 2, ys, weights, (int)n, nodes, nodes + n) == FCS_OK &&
            optimize(k, &k->a->generator, b, 1, total, nodes + n, nodes + 2 * n) &&
@@ -200,7 +200,9 @@ static bool train_generator(making *k)
     k->judge.replace = k->updated;
     k->judge.n_replace = k->updated ? (int)k->discriminator.n_parameters : 0;
     fcs_node *judged = fcs_node_named(fcs_affine(k->fake, 1, 0), "judged");
-    fcs_loss_terms t = {.fake = judged, .real_label = k->a->real_label, .net = &k->generator,
+    fcs_loss_terms t = {.fake = judged,
+                        .real_label = k->a->real_label,
+                        .net = &k->generator,
                         .data_mean = fcs_read(k->g, k->a->data_mean)};
     t.fake_logits = fcs_net_build(&k->judge, judged, "judge");
     if (!t.fake_logits)

@@ -143,12 +143,11 @@ void fcs_model_latent(const fcs_model *m, uint64_t seed, int64_t realization, co
                         int64_t p = period ? period[d] : 0;
                         at[d] = p > 0 ? (position[d] % p + p) % p : position[d];
                     }
-                    uint64_t index = (uint64_t)at[0] << 42 | (uint64_t)at[1] << 21 |
-                                     (uint64_t)at[2];
+                    uint64_t index =
+                        (uint64_t)at[0] << 42 | (uint64_t)at[1] << 21 | (uint64_t)at[2];
                     uint32_t of = stream + (uint32_t)c;
-                    *out++ = normal
-                                 ? fcs_random_normal(seed, (uint64_t)realization, of, index)
-                                 : 2 * fcs_random_uniform(seed, (uint64_t)realization, of, index) -
-                                       1;
+                    *out++ =
+                        normal ? fcs_random_normal(seed, (uint64_t)realization, of, index)
+                               : 2 * fcs_random_uniform(seed, (uint64_t)realization, of, index) - 1;
                 }
 }

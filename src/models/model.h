@@ -31,25 +31,30 @@ typedef struct fcs_scheme {
 } fcs_scheme;
 extern const fcs_scheme *const fcs_schemes[]; /* NULL-terminated */
 
-typedef struct fcs_model_tensor { fcs_tensor *tensor; bool parameter; } fcs_model_tensor_entry;
+typedef struct fcs_model_tensor {
+    fcs_tensor *tensor;
+    bool parameter;
+} fcs_model_tensor_entry;
 struct fcs_model {
     fcs_context *ctx;
-    fcs_recipe *recipe;            /* borrowed, checked */
+    fcs_recipe *recipe; /* borrowed, checked */
     const fcs_scheme *scheme;
-    const fcs_dataset *data;       /* borrowed; NULL when only generating */
-    int channels;                  /* of the images */
+    const fcs_dataset *data; /* borrowed; NULL when only generating */
+    int channels;            /* of the images */
     uint64_t seed;
     fcs_model_tensor_entry *tensors;
     size_t n_tensors, tensors_capacity; /* what a checkpoint keeps, unique names */
-    fcs_plan *plans[FCS_MAX_PLANS]; const char *plan_names[FCS_MAX_PLANS]; int n_plans;
+    fcs_plan *plans[FCS_MAX_PLANS];
+    const char *plan_names[FCS_MAX_PLANS];
+    int n_plans;
     const char *loss_names[FCS_MAX_LOSSES];
     double losses[FCS_MAX_LOSSES];
-    int n_losses;                  /* of the last step */
-    int64_t stride;                /* output pixels per latent cell */
+    int n_losses;   /* of the last step */
+    int64_t stride; /* output pixels per latent cell */
     int64_t latent_channels;
-    char latent_distribution[16];  /* "uniform" U[-1,1] or "normal" */
+    char latent_distribution[16]; /* "uniform" U[-1,1] or "normal" */
     char culprit[256]; /* after a step that was not finite: the first bad node, "" otherwise */
-    void *state;                   /* the scheme's own */
+    void *state;       /* the scheme's own */
     void (*free_state)(fcs_model *m);
 };
 fcs_status fcs_model_new(fcs_context *ctx, fcs_recipe *r, const fcs_dataset *data, int channels,

@@ -7,7 +7,8 @@ static bool shape_in_range(fcs_shape s)
 {
     int64_t left = FCS_MAX_ELEMENTS;
     for (int d = 0; d < FCS_DIMS; d++) {
-        if (s.n[d] < 1 || s.n[d] > left) return false;
+        if (s.n[d] < 1 || s.n[d] > left)
+            return false;
         left /= s.n[d];
     }
     return true;
@@ -39,7 +40,8 @@ static fcs_status attrs_in_range(const fcs_apply_args *a, fcs_error *e)
         for (int j = 0; j < t->count; j++) {
             double v = t->kind == 'i' ? (double)a->attrs.i[t->at + j] : a->attrs.f[t->at + j];
             if (!(v >= t->min && v <= t->max))
-                return fcs_op_fail(a, e, "%s is %.9g, give a value from %.9g to %.9g", t->name, v, t->min, t->max);
+                return fcs_op_fail(a, e, "%s is %.9g, give a value from %.9g to %.9g", t->name, v,
+                                   t->min, t->max);
         }
     }
     return FCS_OK;
@@ -49,10 +51,13 @@ fcs_status fcs_op_begin(const fcs_apply_args *a, fcs_error *e)
 {
     const fcs_op *op = a->op;
     if (a->n_in < op->min_in || a->n_in > op->max_in)
-        return fcs_fail(e, FCS_FAILED, "%s: %d inputs given, takes %d to %d", op->name, a->n_in, op->min_in, op->max_in);
+        return fcs_fail(e, FCS_FAILED, "%s: %d inputs given, takes %d to %d", op->name, a->n_in,
+                        op->min_in, op->max_in);
     for (int i = 0; i < a->n_in; i++)
         if (!shape_in_range(a->in[i]))
-            return fcs_op_fail(a, e, "input %d has a size below 1 or more than 2^40 elements, use smaller sizes", i + 1);
+            return fcs_op_fail(
+                a, e, "input %d has a size below 1 or more than 2^40 elements, use smaller sizes",
+                i + 1);
     return attrs_in_range(a, e);
 }
 
@@ -61,9 +66,11 @@ fcs_status fcs_op_finish(fcs_apply_args *a, fcs_shape out, fcs_error *e)
     char text[96];
     fcs_shape_text(out, text);
     for (int d = 0; d < FCS_DIMS; d++)
-        if (out.n[d] < 1) return fcs_op_fail(a, e, "the result would be empty, %s: use larger inputs", text);
+        if (out.n[d] < 1)
+            return fcs_op_fail(a, e, "the result would be empty, %s: use larger inputs", text);
     if (!shape_in_range(out))
-        return fcs_op_fail(a, e, "the result would have more than 2^40 elements, %s: use smaller sizes", text);
+        return fcs_op_fail(
+            a, e, "the result would have more than 2^40 elements, %s: use smaller sizes", text);
     a->out = out;
     return FCS_OK;
 }
@@ -78,13 +85,16 @@ fcs_box fcs_box_whole(fcs_shape s)
     return b;
 }
 
-fcs_node *fcs_op_node(fcs_graph *g, const char *name, const fcs_attrs *attrs, int n, fcs_node *const *in)
+fcs_node *fcs_op_node(fcs_graph *g, const char *name, const fcs_attrs *attrs, int n,
+                      fcs_node *const *in)
 {
     const fcs_op *op = fcs_op_find(&g->ctx->error, name);
     fcs_attrs standard;
-    if (!op) return NULL;
+    if (!op)
+        return NULL;
     if (!attrs) {
-        if (fcs_attrs_parse(&g->ctx->error, op, NULL, &standard) != FCS_OK) return NULL;
+        if (fcs_attrs_parse(&g->ctx->error, op, NULL, &standard) != FCS_OK)
+            return NULL;
         attrs = &standard;
     }
     return fcs_node_new(g, op, attrs, n, in);

@@ -1,6 +1,7 @@
-/* conv-cases.h: sample and bench cases of the convolution family; a part of conv.c. The three lists hold the same
- * geometries, each with the inputs of its op. The bench cases are the layers of the dilated spatial GAN: five transposed
- * 5x5 of stride 2, five dilated 5x5 (the widest on smaller images), five 9x9 of stride 2, then small ones and 3D. */
+/* conv-cases.h: sample and bench cases of the convolution family; a part of conv.c. The three lists
+ * hold the same geometries, each with the inputs of its op. The bench cases are the layers of the
+ * dilated spatial GAN: five transposed 5x5 of stride 2, five dilated 5x5 (the widest on smaller
+ * images), five 9x9 of stride 2, then small ones and 3D. */
 static const char *const conv_cases[] = {
     "in=1x1x1x1x1,1x1x1x1x1",
     "in=1x3x1x9x9,4x3x1x3x3",

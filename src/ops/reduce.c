@@ -4,47 +4,52 @@
 static fcs_status sum_shape(fcs_apply_args *a, fcs_error *e)
 {
     fcs_status status = fcs_op_begin(a, e);
-    if (status != FCS_OK) return status;
+    if (status != FCS_OK)
+        return status;
     fcs_shape s = a->in[0];
     for (int d = 0; d < FCS_DIMS; d++)
-        if (a->attrs.i[d]) s.n[d] = 1;
+        if (a->attrs.i[d])
+            s.n[d] = 1;
     return fcs_op_finish(a, s, e);
 }
 
-static double sum_flops(const fcs_apply_args *a)
-{
-    return (double)fcs_shape_count(a->in[0]);
-}
+static double sum_flops(const fcs_apply_args *a) { return (double)fcs_shape_count(a->in[0]); }
 
 static fcs_status sum_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want, fcs_node **gx)
 {
     (void)g;
-    if (want[0] && !(gx[0] = fcs_broadcast(gy, y->in[0]->shape))) return FCS_FAILED;
+    if (want[0] && !(gx[0] = fcs_broadcast(gy, y->in[0]->shape)))
+        return FCS_FAILED;
     return FCS_OK;
 }
 
 static fcs_status broadcast_shape(fcs_apply_args *a, fcs_error *e)
 {
     fcs_status status = fcs_op_begin(a, e);
-    if (status != FCS_OK) return status;
+    if (status != FCS_OK)
+        return status;
     fcs_shape s;
     for (int d = 0; d < FCS_DIMS; d++) {
         s.n[d] = a->attrs.i[d];
         if (a->in[0].n[d] != 1 && a->in[0].n[d] != s.n[d])
-            return fcs_op_fail(a, e, "size %lld of dimension %c cannot become %lld, only a size of 1 can",
+            return fcs_op_fail(a, e,
+                               "size %lld of dimension %c cannot become %lld, only a size of 1 can",
                                (long long)a->in[0].n[d], "NCDHW"[d], (long long)s.n[d]);
     }
     return fcs_op_finish(a, s, e);
 }
 
-static fcs_status broadcast_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want, fcs_node **gx)
+static fcs_status broadcast_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
+                                 fcs_node **gx)
 {
     (void)g;
-    if (want[0] && !(gx[0] = fcs_sum_to(gy, y->in[0]->shape))) return FCS_FAILED;
+    if (want[0] && !(gx[0] = fcs_sum_to(gy, y->in[0]->shape)))
+        return FCS_FAILED;
     return FCS_OK;
 }
 
-static void broadcast_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in, fcs_attrs *attrs)
+static void broadcast_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in,
+                             fcs_attrs *attrs)
 {
     *attrs = a->attrs;
     for (int d = 0; d < FCS_DIMS; d++) {
@@ -90,18 +95,44 @@ static const char *const broadcast_cases[] = {
     NULL,
 };
 static const char *const sum_bench[] = {
-    "in=1x1x1x4096x4096", "in=1x32x1x724x724 axes=1,0,1,1,1", "in=8x16x1x362x362 axes=0,0,1,1,1", NULL,
+    "in=1x1x1x4096x4096",
+    "in=1x32x1x724x724 axes=1,0,1,1,1",
+    "in=8x16x1x362x362 axes=0,0,1,1,1",
+    NULL,
 };
 static const char *const broadcast_bench[] = {"in=1x32x1x1x1 shape=1,32,1,724,724", NULL};
 
 const fcs_op fcs_op_sum = {
-    .name = "sum", .family = "reduce", .text = "sum over dimensions, kept as size 1",
-    .kind = FCS_KIND_SUM, .accuracy = FCS_LINEAR, .min_in = 1, .max_in = 1, .attrs = sum_attrs, .n_attrs = 1,
-    .shape = sum_shape, .grad = sum_grad, .flops = sum_flops, .nonzero = 0.5, .cases = sum_cases, .bench = sum_bench,
+    .name = "sum",
+    .family = "reduce",
+    .text = "sum over dimensions, kept as size 1",
+    .kind = FCS_KIND_SUM,
+    .accuracy = FCS_LINEAR,
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = sum_attrs,
+    .n_attrs = 1,
+    .shape = sum_shape,
+    .grad = sum_grad,
+    .flops = sum_flops,
+    .nonzero = 0.5,
+    .cases = sum_cases,
+    .bench = sum_bench,
 };
 const fcs_op fcs_op_broadcast = {
-    .name = "broadcast", .family = "reduce", .text = "repeats dimensions of size 1",
-    .kind = FCS_KIND_KERNEL, .accuracy = FCS_EXACT, .min_in = 1, .max_in = 1, .attrs = broadcast_attrs, .n_attrs = 1,
-    .shape = broadcast_shape, .grad = broadcast_grad, .window = broadcast_window, .nonzero = 0.5,
-    .cases = broadcast_cases, .bench = broadcast_bench,
+    .name = "broadcast",
+    .family = "reduce",
+    .text = "repeats dimensions of size 1",
+    .kind = FCS_KIND_KERNEL,
+    .accuracy = FCS_EXACT,
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = broadcast_attrs,
+    .n_attrs = 1,
+    .shape = broadcast_shape,
+    .grad = broadcast_grad,
+    .window = broadcast_window,
+    .nonzero = 0.5,
+    .cases = broadcast_cases,
+    .bench = broadcast_bench,
 };

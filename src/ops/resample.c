@@ -10,7 +10,8 @@ static fcs_status check_crops(const fcs_apply_args *a, fcs_error *e)
     for (int k = 0; k < 3; k++) {
         int64_t f = a->attrs.i[FCS_POOL_FACTOR + k];
         if (a->attrs.i[FCS_POOL_CROP_LO + k] >= f || a->attrs.i[FCS_POOL_CROP_HI + k] >= f)
-            return fcs_op_fail(a, e, "cropping in %c must stay below the factor %lld", "DHW"[k], (long long)f);
+            return fcs_op_fail(a, e, "cropping in %c must stay below the factor %lld", "DHW"[k],
+                               (long long)f);
     }
     return FCS_OK;
 }
@@ -18,50 +19,58 @@ static fcs_status check_crops(const fcs_apply_args *a, fcs_error *e)
 static fcs_status upsample_shape(fcs_apply_args *a, fcs_error *e)
 {
     fcs_status status = fcs_op_begin(a, e);
-    if (status == FCS_OK) status = check_crops(a, e);
-    if (status != FCS_OK) return status;
+    if (status == FCS_OK)
+        status = check_crops(a, e);
+    if (status != FCS_OK)
+        return status;
     fcs_shape s = a->in[0];
     for (int k = 0; k < 3; k++)
-        s.n[FCS_D + k] = s.n[FCS_D + k] * a->attrs.i[FCS_POOL_FACTOR + k] - a->attrs.i[FCS_POOL_CROP_LO + k] -
-                         a->attrs.i[FCS_POOL_CROP_HI + k];
+        s.n[FCS_D + k] = s.n[FCS_D + k] * a->attrs.i[FCS_POOL_FACTOR + k] -
+                         a->attrs.i[FCS_POOL_CROP_LO + k] - a->attrs.i[FCS_POOL_CROP_HI + k];
     return fcs_op_finish(a, s, e);
 }
 
 static fcs_status sum_pool_shape(fcs_apply_args *a, fcs_error *e)
 {
     fcs_status status = fcs_op_begin(a, e);
-    if (status == FCS_OK) status = check_crops(a, e);
-    if (status != FCS_OK) return status;
+    if (status == FCS_OK)
+        status = check_crops(a, e);
+    if (status != FCS_OK)
+        return status;
     fcs_shape s = a->in[0];
     for (int k = 0; k < 3; k++) {
         int64_t f = a->attrs.i[FCS_POOL_FACTOR + k];
-        int64_t n = s.n[FCS_D + k] + a->attrs.i[FCS_POOL_CROP_LO + k] + a->attrs.i[FCS_POOL_CROP_HI + k];
+        int64_t n =
+            s.n[FCS_D + k] + a->attrs.i[FCS_POOL_CROP_LO + k] + a->attrs.i[FCS_POOL_CROP_HI + k];
         if (n % f)
-            return fcs_op_fail(a, e, "size %lld of %c is not divided by the factor %lld, pad or crop it", (long long)n,
-                               "DHW"[k], (long long)f);
+            return fcs_op_fail(a, e,
+                               "size %lld of %c is not divided by the factor %lld, pad or crop it",
+                               (long long)n, "DHW"[k], (long long)f);
         s.n[FCS_D + k] = n / f;
     }
     return fcs_op_finish(a, s, e);
 }
 
-static fcs_status upsample_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want, fcs_node **gx)
+static fcs_status upsample_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
+                                fcs_node **gx)
 {
-    if (want[0] && !(gx[0] = fcs_op_node(g, "sum_pool", &y->attrs, 1, &gy))) return FCS_FAILED;
+    if (want[0] && !(gx[0] = fcs_op_node(g, "sum_pool", &y->attrs, 1, &gy)))
+        return FCS_FAILED;
     return FCS_OK;
 }
 
-static fcs_status sum_pool_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want, fcs_node **gx)
+static fcs_status sum_pool_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
+                                fcs_node **gx)
 {
-    if (want[0] && !(gx[0] = fcs_op_node(g, "upsample", &y->attrs, 1, &gy))) return FCS_FAILED;
+    if (want[0] && !(gx[0] = fcs_op_node(g, "upsample", &y->attrs, 1, &gy)))
+        return FCS_FAILED;
     return FCS_OK;
 }
 
-static double sum_pool_flops(const fcs_apply_args *a)
-{
-    return (double)fcs_shape_count(a->in[0]);
-}
+static double sum_pool_flops(const fcs_apply_args *a) { return (double)fcs_shape_count(a->in[0]); }
 
-static void upsample_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in, fcs_attrs *attrs)
+static void upsample_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in,
+                            fcs_attrs *attrs)
 {
     *attrs = a->attrs;
     *in = *out;
@@ -75,7 +84,8 @@ static void upsample_window(const fcs_apply_args *a, const fcs_box *out, fcs_box
     }
 }
 
-static void sum_pool_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in, fcs_attrs *attrs)
+static void sum_pool_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in,
+                            fcs_attrs *attrs)
 {
     *attrs = a->attrs;
     *in = *out;
@@ -92,8 +102,10 @@ static void sum_pool_window(const fcs_apply_args *a, const fcs_box *out, fcs_box
 
 static const fcs_attr pool_attrs[] = {
     {"factor", 'i', FCS_POOL_FACTOR, 3, 1, 1048576, 1, "whole factor in D,H,W"},
-    {"crop_lo", 'i', FCS_POOL_CROP_LO, 3, 0, 1048575, 0, "leading pixels of the larger side left out, below the factor"},
-    {"crop_hi", 'i', FCS_POOL_CROP_HI, 3, 0, 1048575, 0, "trailing pixels of the larger side left out, below the factor"},
+    {"crop_lo", 'i', FCS_POOL_CROP_LO, 3, 0, 1048575, 0,
+     "leading pixels of the larger side left out, below the factor"},
+    {"crop_hi", 'i', FCS_POOL_CROP_HI, 3, 0, 1048575, 0,
+     "trailing pixels of the larger side left out, below the factor"},
 };
 static const char *const upsample_cases[] = {
     "in=1x1x1x1x1 factor=1,2,2",
@@ -115,18 +127,43 @@ static const char *const sum_pool_cases[] = {
     "in=3x33x1x4x3 factor=1",
     NULL,
 };
-static const char *const upsample_bench[] = {"in=1x32x1x362x362 factor=1,2,2", "in=8x128x1x32x32 factor=1,2,2", NULL};
-static const char *const sum_pool_bench[] = {"in=1x32x1x724x724 factor=1,2,2", "in=8x128x1x64x64 factor=1,2,2", NULL};
+static const char *const upsample_bench[] = {"in=1x32x1x362x362 factor=1,2,2",
+                                             "in=8x128x1x32x32 factor=1,2,2", NULL};
+static const char *const sum_pool_bench[] = {"in=1x32x1x724x724 factor=1,2,2",
+                                             "in=8x128x1x64x64 factor=1,2,2", NULL};
 
 const fcs_op fcs_op_upsample = {
-    .name = "upsample", .family = "resample", .text = "repeats each pixel, by a whole factor per dimension",
-    .kind = FCS_KIND_KERNEL, .accuracy = FCS_EXACT, .min_in = 1, .max_in = 1, .attrs = pool_attrs, .n_attrs = 3,
-    .shape = upsample_shape, .grad = upsample_grad, .window = upsample_window, .nonzero = 0.5,
-    .cases = upsample_cases, .bench = upsample_bench,
+    .name = "upsample",
+    .family = "resample",
+    .text = "repeats each pixel, by a whole factor per dimension",
+    .kind = FCS_KIND_KERNEL,
+    .accuracy = FCS_EXACT,
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = pool_attrs,
+    .n_attrs = 3,
+    .shape = upsample_shape,
+    .grad = upsample_grad,
+    .window = upsample_window,
+    .nonzero = 0.5,
+    .cases = upsample_cases,
+    .bench = upsample_bench,
 };
 const fcs_op fcs_op_sum_pool = {
-    .name = "sum_pool", .family = "resample", .text = "sums blocks of pixels, by a whole factor per dimension",
-    .kind = FCS_KIND_KERNEL, .accuracy = FCS_LINEAR, .min_in = 1, .max_in = 1, .attrs = pool_attrs, .n_attrs = 3,
-    .shape = sum_pool_shape, .grad = sum_pool_grad, .flops = sum_pool_flops, .window = sum_pool_window, .nonzero = 0.5,
-    .cases = sum_pool_cases, .bench = sum_pool_bench,
+    .name = "sum_pool",
+    .family = "resample",
+    .text = "sums blocks of pixels, by a whole factor per dimension",
+    .kind = FCS_KIND_KERNEL,
+    .accuracy = FCS_LINEAR,
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = pool_attrs,
+    .n_attrs = 3,
+    .shape = sum_pool_shape,
+    .grad = sum_pool_grad,
+    .flops = sum_pool_flops,
+    .window = sum_pool_window,
+    .nonzero = 0.5,
+    .cases = sum_pool_cases,
+    .bench = sum_pool_bench,
 };

@@ -4,11 +4,14 @@
 static fcs_status reshape_shape(fcs_apply_args *a, fcs_error *e)
 {
     fcs_status status = fcs_op_begin(a, e);
-    if (status != FCS_OK) return status;
+    if (status != FCS_OK)
+        return status;
     fcs_apply_args out = *a;
     fcs_shape s;
-    for (int d = 0; d < FCS_DIMS; d++) s.n[d] = a->attrs.i[d];
-    if ((status = fcs_op_finish(&out, s, e)) != FCS_OK) return status;
+    for (int d = 0; d < FCS_DIMS; d++)
+        s.n[d] = a->attrs.i[d];
+    if ((status = fcs_op_finish(&out, s, e)) != FCS_OK)
+        return status;
     if (fcs_shape_count(s) != fcs_shape_count(a->in[0])) {
         char text[96];
         fcs_shape_text(s, text);
@@ -18,10 +21,12 @@ static fcs_status reshape_shape(fcs_apply_args *a, fcs_error *e)
     return FCS_OK;
 }
 
-static fcs_status reshape_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want, fcs_node **gx)
+static fcs_status reshape_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
+                               fcs_node **gx)
 {
     (void)g;
-    if (want[0] && !(gx[0] = fcs_reshape(gy, y->in[0]->shape))) return FCS_FAILED;
+    if (want[0] && !(gx[0] = fcs_reshape(gy, y->in[0]->shape)))
+        return FCS_FAILED;
     return FCS_OK;
 }
 
@@ -31,39 +36,48 @@ enum { LEADING = 0, TRAILING = 5 };
 static fcs_status pad_shape(fcs_apply_args *a, fcs_error *e)
 {
     fcs_status status = fcs_op_begin(a, e);
-    if (status != FCS_OK) return status;
+    if (status != FCS_OK)
+        return status;
     fcs_shape s = a->in[0];
-    for (int d = 0; d < FCS_DIMS; d++) s.n[d] += a->attrs.i[LEADING + d] + a->attrs.i[TRAILING + d];
+    for (int d = 0; d < FCS_DIMS; d++)
+        s.n[d] += a->attrs.i[LEADING + d] + a->attrs.i[TRAILING + d];
     return fcs_op_finish(a, s, e);
 }
 
 static fcs_status crop_shape(fcs_apply_args *a, fcs_error *e)
 {
     fcs_status status = fcs_op_begin(a, e);
-    if (status != FCS_OK) return status;
+    if (status != FCS_OK)
+        return status;
     fcs_shape s = a->in[0];
-    for (int d = 0; d < FCS_DIMS; d++) s.n[d] -= a->attrs.i[LEADING + d] + a->attrs.i[TRAILING + d];
+    for (int d = 0; d < FCS_DIMS; d++)
+        s.n[d] -= a->attrs.i[LEADING + d] + a->attrs.i[TRAILING + d];
     return fcs_op_finish(a, s, e);
 }
 
 static fcs_status pad_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want, fcs_node **gx)
 {
-    if (want[0] && !(gx[0] = fcs_op_node(g, "crop", &y->attrs, 1, &gy))) return FCS_FAILED;
+    if (want[0] && !(gx[0] = fcs_op_node(g, "crop", &y->attrs, 1, &gy)))
+        return FCS_FAILED;
     return FCS_OK;
 }
 
-static fcs_status crop_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want, fcs_node **gx)
+static fcs_status crop_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
+                            fcs_node **gx)
 {
-    if (want[0] && !(gx[0] = fcs_op_node(g, "pad", &y->attrs, 1, &gy))) return FCS_FAILED;
+    if (want[0] && !(gx[0] = fcs_op_node(g, "pad", &y->attrs, 1, &gy)))
+        return FCS_FAILED;
     return FCS_OK;
 }
 
-/* An output box that lies in the padding alone gets an empty input box (lo = hi): the caller writes zeros. */
+/* An output box that lies in the padding alone gets an empty input box (lo = hi): the caller writes
+ * zeros. */
 static void pad_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in, fcs_attrs *attrs)
 {
     *attrs = a->attrs;
     for (int d = 0; d < FCS_DIMS; d++) {
-        int64_t first = out->lo[d] - a->attrs.i[LEADING + d], end = out->hi[d] - a->attrs.i[LEADING + d];
+        int64_t first = out->lo[d] - a->attrs.i[LEADING + d],
+                end = out->hi[d] - a->attrs.i[LEADING + d];
         int64_t n = a->in[0].n[d];
         in->lo[d] = first < 0 ? 0 : first > n ? n : first;
         in->hi[d] = end > n ? n : end < 0 ? 0 : end;
@@ -72,12 +86,14 @@ static void pad_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in,
     }
 }
 
-/* Samples and channels stay whole, so that what comes before never has to compute some of its channels. */
+/* Samples and channels stay whole, so that what comes before never has to compute some of its
+ * channels. */
 static void crop_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in, fcs_attrs *attrs)
 {
     *attrs = a->attrs;
     for (int d = 0; d < FCS_DIMS; d++) {
-        int64_t first = out->lo[d] + a->attrs.i[LEADING + d], end = out->hi[d] + a->attrs.i[LEADING + d];
+        int64_t first = out->lo[d] + a->attrs.i[LEADING + d],
+                end = out->hi[d] + a->attrs.i[LEADING + d];
         bool whole = d == FCS_N || d == FCS_C;
         in->lo[d] = whole ? 0 : first;
         in->hi[d] = whole ? a->in[0].n[d] : end;
@@ -89,20 +105,22 @@ static void crop_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in
 static fcs_status concat_shape(fcs_apply_args *a, fcs_error *e)
 {
     fcs_status status = fcs_op_begin(a, e);
-    if (status != FCS_OK) return status;
+    if (status != FCS_OK)
+        return status;
     int64_t axis = a->attrs.i[0];
     fcs_shape s = a->in[0];
     for (int i = 1; i < a->n_in; i++) {
         for (int d = 0; d < FCS_DIMS; d++)
             if (d != axis && a->in[i].n[d] != s.n[d])
-                return fcs_op_fail(a, e, "input %d differs in dimension %c, only %c may differ", i + 1, "NCDHW"[d],
-                                   "NCDHW"[axis]);
+                return fcs_op_fail(a, e, "input %d differs in dimension %c, only %c may differ",
+                                   i + 1, "NCDHW"[d], "NCDHW"[axis]);
         s.n[axis] += a->in[i].n[axis];
     }
     return fcs_op_finish(a, s, e);
 }
 
-static fcs_status concat_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want, fcs_node **gx)
+static fcs_status concat_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
+                              fcs_node **gx)
 {
     int64_t axis = y->attrs.i[0], before = 0;
     for (int i = 0; i < y->n_in; i++) {
@@ -110,14 +128,17 @@ static fcs_status concat_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const boo
         fcs_attrs attrs = {.i = {0}};
         attrs.i[LEADING + axis] = before;
         attrs.i[TRAILING + axis] = y->shape.n[axis] - before - n;
-        if (want[i] && !(gx[i] = fcs_op_node(g, "crop", &attrs, 1, &gy))) return FCS_FAILED;
+        if (want[i] && !(gx[i] = fcs_op_node(g, "crop", &attrs, 1, &gy)))
+            return FCS_FAILED;
         before += n;
     }
     return FCS_OK;
 }
 
-/* An input that has no part in the output box gets an empty box (lo = hi): the caller leaves it out. */
-static void concat_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in, fcs_attrs *attrs)
+/* An input that has no part in the output box gets an empty box (lo = hi): the caller leaves it
+ * out. */
+static void concat_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in,
+                          fcs_attrs *attrs)
 {
     int64_t axis = a->attrs.i[0], before = 0;
     *attrs = a->attrs;
@@ -186,29 +207,76 @@ static const char *const concat_cases[] = {
     NULL,
 };
 static const char *const reshape_bench[] = {"in=8x16384x1x1x1 shape=8,256,1,8,8", NULL};
-static const char *const pad_bench[] = {"in=1x32x1x720x720 leading=0,0,0,2,2 trailing=0,0,0,2,2", NULL};
-static const char *const crop_bench[] = {"in=1x32x1x724x724 leading=0,0,0,2,2 trailing=0,0,0,2,2", NULL};
+static const char *const pad_bench[] = {"in=1x32x1x720x720 leading=0,0,0,2,2 trailing=0,0,0,2,2",
+                                        NULL};
+static const char *const crop_bench[] = {"in=1x32x1x724x724 leading=0,0,0,2,2 trailing=0,0,0,2,2",
+                                         NULL};
 static const char *const concat_bench[] = {"in=1x32x1x512x512,1x32x1x512x512", NULL};
 
 const fcs_op fcs_op_reshape = {
-    .name = "reshape", .family = "shape", .text = "the same numbers in row-major N C D H W order under other sizes",
-    .kind = FCS_KIND_KERNEL, .accuracy = FCS_EXACT, .min_in = 1, .max_in = 1, .attrs = reshape_attrs, .n_attrs = 1,
-    .shape = reshape_shape, .grad = reshape_grad, .nonzero = 0.5, .cases = reshape_cases, .bench = reshape_bench,
+    .name = "reshape",
+    .family = "shape",
+    .text = "the same numbers in row-major N C D H W order under other sizes",
+    .kind = FCS_KIND_KERNEL,
+    .accuracy = FCS_EXACT,
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = reshape_attrs,
+    .n_attrs = 1,
+    .shape = reshape_shape,
+    .grad = reshape_grad,
+    .nonzero = 0.5,
+    .cases = reshape_cases,
+    .bench = reshape_bench,
 };
 const fcs_op fcs_op_pad = {
-    .name = "pad", .family = "shape", .text = "zeros around the input",
-    .kind = FCS_KIND_KERNEL, .accuracy = FCS_EXACT, .min_in = 1, .max_in = 1, .attrs = pad_attrs, .n_attrs = 2,
-    .shape = pad_shape, .grad = pad_grad, .window = pad_window, .nonzero = 0.1, .cases = pad_cases, .bench = pad_bench,
+    .name = "pad",
+    .family = "shape",
+    .text = "zeros around the input",
+    .kind = FCS_KIND_KERNEL,
+    .accuracy = FCS_EXACT,
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = pad_attrs,
+    .n_attrs = 2,
+    .shape = pad_shape,
+    .grad = pad_grad,
+    .window = pad_window,
+    .nonzero = 0.1,
+    .cases = pad_cases,
+    .bench = pad_bench,
 };
 const fcs_op fcs_op_crop = {
-    .name = "crop", .family = "shape", .text = "the middle of the input",
-    .kind = FCS_KIND_KERNEL, .accuracy = FCS_EXACT, .min_in = 1, .max_in = 1, .attrs = crop_attrs, .n_attrs = 2,
-    .shape = crop_shape, .grad = crop_grad, .window = crop_window, .nonzero = 0.5, .cases = crop_cases,
+    .name = "crop",
+    .family = "shape",
+    .text = "the middle of the input",
+    .kind = FCS_KIND_KERNEL,
+    .accuracy = FCS_EXACT,
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = crop_attrs,
+    .n_attrs = 2,
+    .shape = crop_shape,
+    .grad = crop_grad,
+    .window = crop_window,
+    .nonzero = 0.5,
+    .cases = crop_cases,
     .bench = crop_bench,
 };
 const fcs_op fcs_op_concat = {
-    .name = "concat", .family = "shape", .text = "inputs one behind the other along a dimension",
-    .kind = FCS_KIND_KERNEL, .accuracy = FCS_EXACT, .min_in = 1, .max_in = FCS_MAX_IN, .attrs = concat_attrs, .n_attrs = 1,
-    .shape = concat_shape, .grad = concat_grad, .window = concat_window, .nonzero = 0.5, .cases = concat_cases,
+    .name = "concat",
+    .family = "shape",
+    .text = "inputs one behind the other along a dimension",
+    .kind = FCS_KIND_KERNEL,
+    .accuracy = FCS_EXACT,
+    .min_in = 1,
+    .max_in = FCS_MAX_IN,
+    .attrs = concat_attrs,
+    .n_attrs = 1,
+    .shape = concat_shape,
+    .grad = concat_grad,
+    .window = concat_window,
+    .nonzero = 0.5,
+    .cases = concat_cases,
     .bench = concat_bench,
 };

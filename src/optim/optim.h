@@ -7,13 +7,13 @@
 /* One update of a net's parameters in a graph. */
 typedef struct fcs_update {
     fcs_graph *graph;
-    const char *net;      /* state tensors are "NET.optimizer.LAYER.weight.SUFFIX" */
+    const char *net; /* state tensors are "NET.optimizer.LAYER.weight.SUFFIX" */
     const fcs_value_of *values;
-    fcs_node *factor;     /* scalar: the rate is multiplied by it (decay over the run) */
+    fcs_node *factor; /* scalar: the rate is multiplied by it (decay over the run) */
     fcs_tensor *(*tensor)(void *user, const char *name, fcs_shape shape, fcs_role role, double mean,
                           double std);
     void *user;
-    fcs_node *shared[2];  /* the optimizer's own, made by begin: bias corrections */
+    fcs_node *shared[2]; /* the optimizer's own, made by begin: bias corrections */
 } fcs_update;
 
 enum { FCS_RATE, FCS_DECAY_FROM };

@@ -1,8 +1,12 @@
 /* optimizers.c: adam, rmsprop, adadelta, sgd. */
 #include "optim/optim.h"
 
-#define DECAY_TEXT "the rate falls linearly to 0 from this share of train.steps on; 1: never"
-#define DECAY_PARAM {"decay_from", 'f', 1, NULL, 0, 1, NULL, DECAY_TEXT}
+#define DECAY_TEXT                                                                                 \
+    "the rate falls linearly to a fiftieth from this share of train.steps on; 1: never"
+#define DECAY_PARAM                                                                                \
+    {                                                                                              \
+        "decay_from", 'f', 1, NULL, 0, 1, NULL, DECAY_TEXT                                         \
+    }
 
 static fcs_node *blend(double b, fcs_node *m, fcs_node *g)
 {
@@ -29,7 +33,8 @@ static fcs_node *correction(fcs_update *u, const char *suffix, double b)
 /* ---- Adam: Kingma and Ba 2015, algorithm 1 ---- */
 enum { ADAM_RATE, ADAM_DECAY, BETA1, BETA2, ADAM_EPS, ADAM_PARAMS };
 static const fcs_param adam_params[ADAM_PARAMS] = {
-    {"rate", 'f', 2e-4, NULL, 0, 10, NULL, "step size"}, DECAY_PARAM,
+    {"rate", 'f', 2e-4, NULL, 0, 10, NULL, "step size"},
+    DECAY_PARAM,
     {"beta1", 'f', 0.5, NULL, 0, 0.99999, NULL, "decay of the mean of gradients"},
     {"beta2", 'f', 0.999, NULL, 0, 0.999999, NULL, "decay of the mean of squared gradients"},
     {"eps", 'f', 1e-8, NULL, 0, 1, NULL, "added to the root of the mean square"},
@@ -49,8 +54,8 @@ static fcs_node *adam_change(fcs_update *u, const fcs_net_parameter *p, fcs_node
     const fcs_value_of *v = u->values;
     fcs_node *m = moment(u, p, "mean", v[BETA1].number, g);
     fcs_node *s = moment(u, p, "square", v[BETA2].number, fcs_unary("square", g));
-    fcs_node *mean = fcs_mul(
-        m, fcs_affine(fcs_unary("reciprocal", u->shared[0]), v[ADAM_RATE].number, 0));
+    fcs_node *mean =
+        fcs_mul(m, fcs_affine(fcs_unary("reciprocal", u->shared[0]), v[ADAM_RATE].number, 0));
     fcs_node *root = fcs_unary("sqrt", fcs_mul(s, fcs_unary("reciprocal", u->shared[1])));
     return fcs_div(mean, fcs_affine(root, 1, v[ADAM_EPS].number));
 }
@@ -67,7 +72,8 @@ const fcs_optimizer fcs_optimizer_adam = {
 /* ---- RMSprop: Tieleman and Hinton 2012 ---- */
 enum { RMS_RATE, RMS_DECAY, RHO, RMS_EPS, RMS_PARAMS };
 static const fcs_param rmsprop_params[RMS_PARAMS] = {
-    {"rate", 'f', 3e-4, NULL, 0, 10, NULL, "step size"}, DECAY_PARAM,
+    {"rate", 'f', 3e-4, NULL, 0, 10, NULL, "step size"},
+    DECAY_PARAM,
     {"rho", 'f', 0.99, NULL, 0, 0.999999, NULL, "decay of the mean of squared gradients"},
     {"eps", 'f', 1e-8, NULL, 0, 1, NULL, "added to the root of the mean square"},
 };
@@ -80,8 +86,11 @@ static fcs_node *rmsprop_change(fcs_update *u, const fcs_net_parameter *p, fcs_n
 }
 
 const fcs_optimizer fcs_optimizer_rmsprop = {
-    .name = "rmsprop", .text = "steps of the gradient over its root mean square",
-    .params = rmsprop_params, .n_params = RMS_PARAMS, .change = rmsprop_change,
+    .name = "rmsprop",
+    .text = "steps of the gradient over its root mean square",
+    .params = rmsprop_params,
+    .n_params = RMS_PARAMS,
+    .change = rmsprop_change,
 };
 
 /* ---- Adadelta: Zeiler 2012, algorithm 1 ---- */
@@ -117,7 +126,8 @@ const fcs_optimizer fcs_optimizer_adadelta = {
 /* ---- gradient descent with momentum: m' = momentum m + g ---- */
 enum { SGD_RATE, SGD_DECAY, MOMENTUM, SGD_PARAMS };
 static const fcs_param sgd_params[SGD_PARAMS] = {
-    {"rate", 'f', 0.01, NULL, 0, 10, NULL, "step size"}, DECAY_PARAM,
+    {"rate", 'f', 0.01, NULL, 0, 10, NULL, "step size"},
+    DECAY_PARAM,
     {"momentum", 'f', 0, NULL, 0, 0.99999, NULL, "share of the last step's direction that is kept"},
 };
 
@@ -134,6 +144,9 @@ static fcs_node *sgd_change(fcs_update *u, const fcs_net_parameter *p, fcs_node 
 }
 
 const fcs_optimizer fcs_optimizer_sgd = {
-    .name = "sgd", .text = "steps of the gradient, with momentum",
-    .params = sgd_params, .n_params = SGD_PARAMS, .change = sgd_change,
+    .name = "sgd",
+    .text = "steps of the gradient, with momentum",
+    .params = sgd_params,
+    .n_params = SGD_PARAMS,
+    .change = sgd_change,
 };

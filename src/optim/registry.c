@@ -47,8 +47,8 @@ fcs_status fcs_optimize(const fcs_optimizer *o, fcs_update *u, const fcs_net_par
                                    : fcs_fail(e, FCS_FAILED, "internal: optimizer %s", o->name);
     for (int i = 0; i < n; i++) {
         fcs_node *change = o->change(u, &parameters[i], gradients[i]);
-        fcs_node *value = fcs_sub(fcs_read(u->graph, parameters[i].tensor),
-                                  fcs_mul(change, u->factor));
+        fcs_node *value =
+            fcs_sub(fcs_read(u->graph, parameters[i].tensor), fcs_mul(change, u->factor));
         updated[i] = fcs_update_keep(u, parameters[i].tensor, value);
         if (!updated[i])
             return e->status != FCS_OK ? e->status
@@ -62,8 +62,8 @@ fcs_node *fcs_finite_flag(fcs_node *loss, int n, fcs_node *const *gradients)
 {
     fcs_node *flag = fcs_unary("finite", loss);
     for (int i = 0; i < n; i++)
-        flag = fcs_mul(flag,
-                       fcs_unary("finite", fcs_sum(fcs_unary("square", gradients[i]), "ncdhw")));
+        flag =
+            fcs_mul(flag, fcs_unary("finite", fcs_sum(fcs_unary("square", gradients[i]), "ncdhw")));
     return flag;
 }
 

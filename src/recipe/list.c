@@ -24,8 +24,8 @@ static fcs_status add_params(fcs_error *e, fcs_table *t, const char *name, const
         char standard[64], range[96];
         fcs_param_standard(&params[i], standard);
         fcs_param_range(&params[i], range);
-        status = fcs_table_add(e, t, "sssss", name, params[i].name, standard, range,
-                               params[i].text);
+        status =
+            fcs_table_add(e, t, "sssss", name, params[i].name, standard, range, params[i].text);
     }
     return status;
 }

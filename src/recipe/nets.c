@@ -84,8 +84,8 @@ fcs_status fcs_net_read(const fcs_recipe *r, const char *name, fcs_net *out, fcs
     out->init_std = fcs_recipe_number(r, path);
     snprintf(path, sizeof path, "%s.average", name);
     out->average = fcs_recipe_number(r, path);
-    out->optimizer = fcs_optimizer_find(
-        config_setting_get_string(config_setting_get_member(optimizer, "type")));
+    out->optimizer =
+        fcs_optimizer_find(config_setting_get_string(config_setting_get_member(optimizer, "type")));
     fcs_params_read(optimizer, out->optimizer->params, out->optimizer->n_params,
                     out->optimizer_values);
     out->n_layers = config_setting_length(layers);

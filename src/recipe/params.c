@@ -7,7 +7,8 @@
 static const char *member_word(const config_setting_t *group, const char *name)
 {
     const config_setting_t *s = config_setting_type(group) == CONFIG_TYPE_GROUP
-                                    ? config_setting_get_member(group, name) : NULL;
+                                    ? config_setting_get_member(group, name)
+                                    : NULL;
     return s && config_setting_type(s) == CONFIG_TYPE_STRING ? config_setting_get_string(s) : NULL;
 }
 
@@ -46,8 +47,8 @@ fcs_status fcs_recipe_fail(fcs_error *e, const fcs_recipe *r, const config_setti
     add_path(&path, s);
     if (path.n)
         fcs_text_add(&where, "%s%s", where.n ? ": " : "", path.s);
-    fcs_status status = fcs_fail(e, FCS_FAILED, "%s%s%s", where.s ? where.s : "",
-                                 where.n ? ": " : "", message);
+    fcs_status status =
+        fcs_fail(e, FCS_FAILED, "%s%s%s", where.s ? where.s : "", where.n ? ": " : "", message);
     free(path.s);
     free(where.s);
     return status;
@@ -176,23 +177,22 @@ static fcs_status check_one(fcs_error *e, const fcs_recipe *r, const config_sett
                             const fcs_param *p)
 {
     switch (p->kind) {
-    case 's':
-        return check_word(e, r, s, p);
-    case 'n':
-        return check_list(e, r, s, p);
+    case 's': return check_word(e, r, s, p);
+    case 'n': return check_list(e, r, s, p);
     case 'b':
         if (config_setting_type(s) != CONFIG_TYPE_BOOL)
             return fcs_recipe_fail(e, r, s, "must be true or false");
         return FCS_OK;
-    default:
-        return check_number(e, r, s, p);
+    default: return check_number(e, r, s, p);
     }
 }
 
 static bool add_standard(config_setting_t *group, const fcs_param *p)
 {
-    int type = p->kind == 's' ? CONFIG_TYPE_STRING : p->kind == 'b' ? CONFIG_TYPE_BOOL
-             : p->kind == 'f' ? CONFIG_TYPE_FLOAT : CONFIG_TYPE_INT;
+    int type = p->kind == 's'   ? CONFIG_TYPE_STRING
+               : p->kind == 'b' ? CONFIG_TYPE_BOOL
+               : p->kind == 'f' ? CONFIG_TYPE_FLOAT
+                                : CONFIG_TYPE_INT;
     config_setting_t *s = config_setting_add(group, p->name, type);
     if (!s)
         return false;
@@ -217,9 +217,9 @@ static fcs_status unknown_key(fcs_error *e, const fcs_recipe *r, const config_se
     fcs_text known = {0};
     for (int i = 0; i < count; i++)
         fcs_text_add(&known, "%s%s", i ? ", " : "", names[i]);
-    fcs_status status = near
-        ? fcs_recipe_fail(e, r, s, "unknown key; did you mean \"%s\"?", near)
-        : fcs_recipe_fail(e, r, s, "unknown key; known here: %s", known.s ? known.s : "");
+    fcs_status status =
+        near ? fcs_recipe_fail(e, r, s, "unknown key; did you mean \"%s\"?", near)
+             : fcs_recipe_fail(e, r, s, "unknown key; known here: %s", known.s ? known.s : "");
     free(known.s);
     return status;
 }

@@ -218,9 +218,8 @@ const char *fcs_recipe_word(const fcs_recipe *r, const char *path)
 /* ---- assignments ---- */
 static const char *element_name(const config_setting_t *s)
 {
-    const config_setting_t *name = config_setting_type(s) == CONFIG_TYPE_GROUP
-                                       ? config_setting_get_member(s, "name")
-                                       : NULL;
+    const config_setting_t *name =
+        config_setting_type(s) == CONFIG_TYPE_GROUP ? config_setting_get_member(s, "name") : NULL;
     return config_setting_name(s) ? config_setting_name(s)
            : name                 ? config_setting_get_string(name)
                                   : NULL;
@@ -263,11 +262,11 @@ static fcs_status unknown_path(fcs_error *e, const config_setting_t *s, const ch
     fcs_text known = {0};
     for (int i = 0; i < count && i < 20; i++)
         fcs_text_add(&known, "%s%s", i ? ", " : "", names[i]);
-    fcs_status status = near ? fcs_fail(e, FCS_FAILED,
-                                        "%.200s: no key \"%s\"; did you mean \"%.*s%s\"?", path,
-                                        text, (int)done, path, near)
-                             : fcs_fail(e, FCS_FAILED, "%.200s: no key \"%s\"; known there: %s",
-                                        path, text, known.s ? known.s : "none");
+    fcs_status status =
+        near ? fcs_fail(e, FCS_FAILED, "%.200s: no key \"%s\"; did you mean \"%.*s%s\"?", path,
+                        text, (int)done, path, near)
+             : fcs_fail(e, FCS_FAILED, "%.200s: no key \"%s\"; known there: %s", path, text,
+                        known.s ? known.s : "none");
     free(known.s);
     return status;
 }

@@ -14,11 +14,11 @@ typedef struct fcs_param {
     const char *name;
     char kind; /* 'i' integer, 'f' float, 'b' true/false, 's' word, 'n' list of up to 3 integers
                   (one value: all axes; two: H W; three: D H W) */
-    double standard;      /* default of i f b n */
-    const char *word;     /* default of s */
-    double min, max;      /* of i f n; of s: longest text in max, 0: 47 bytes */
-    const char *choices;  /* of s: "zero|reflect", NULL: any */
-    const char *text;     /* what it means, unit, source */
+    double standard;     /* default of i f b n */
+    const char *word;    /* default of s */
+    double min, max;     /* of i f n; of s: longest text in max, 0: 47 bytes */
+    const char *choices; /* of s: "zero|reflect", NULL: any */
+    const char *text;    /* what it means, unit, source */
 } fcs_param;
 enum { FCS_MAX_PARAMS = 24, FCS_MAX_FROM = 16, FCS_WORD = 48 };
 /* Values by position in the entry's param table. */
@@ -30,7 +30,7 @@ typedef struct fcs_value_of {
 
 struct fcs_recipe {
     fcs_context *ctx;
-    config_t config;      /* complete: defaults are filled in by fcs_recipe_check */
+    config_t config;            /* complete: defaults are filled in by fcs_recipe_check */
     char *name, *text, *origin; /* origin: the file, for messages */
     bool checked;
 };
@@ -63,8 +63,9 @@ fcs_status fcs_recipe_fail(fcs_error *e, const fcs_recipe *r, const config_setti
 
 /* ---- sections: the schema (schema.c) ---- */
 typedef struct fcs_section {
-    const char *path;     /* "" (top), "data", ... */
-    const fcs_param *params; int n;
+    const char *path; /* "" (top), "data", ... */
+    const fcs_param *params;
+    int n;
     const char *text;
 } fcs_section;
 extern const fcs_section fcs_sections[];
@@ -89,7 +90,8 @@ typedef struct fcs_net {
     double width, init_std, average;
     const struct fcs_optimizer *optimizer;
     fcs_value_of optimizer_values[FCS_MAX_PARAMS];
-    fcs_net_layer *layers; int n_layers;
+    fcs_net_layer *layers;
+    int n_layers;
 } fcs_net;
 fcs_status fcs_net_read(const fcs_recipe *r, const char *name, fcs_net *out, fcs_error *e);
 void fcs_net_free(fcs_net *net);

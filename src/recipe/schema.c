@@ -81,8 +81,8 @@ int fcs_loss_params(fcs_param params[FCS_MAX_PARAMS])
     memcpy(params, loss_params, sizeof loss_params);
     for (int i = 0; i < fcs_n_losses && n < FCS_MAX_PARAMS; i++)
         if (!fcs_losses[i]->gan)
-            params[n++] = (fcs_param){fcs_losses[i]->name, 'f', 0, NULL, 0, 1e6, NULL,
-                                      fcs_losses[i]->text};
+            params[n++] =
+                (fcs_param){fcs_losses[i]->name, 'f', 0, NULL, 0, 1e6, NULL, fcs_losses[i]->text};
     return n;
 }
 
@@ -128,8 +128,8 @@ static fcs_status check_optimizer(fcs_error *e, const fcs_recipe *r, config_sett
     config_setting_t *group = config_setting_get_member(net, "optimizer");
     if (!group) {
         group = config_setting_add(net, "optimizer", CONFIG_TYPE_GROUP);
-        config_setting_t *type = group ? config_setting_add(group, "type", CONFIG_TYPE_STRING)
-                                       : NULL;
+        config_setting_t *type =
+            group ? config_setting_add(group, "type", CONFIG_TYPE_STRING) : NULL;
         if (!type || config_setting_set_string(type, fcs_optimizers[0]->name) != CONFIG_TRUE)
             return fcs_fail(e, FCS_FAILED, "out of memory");
     }
@@ -173,8 +173,8 @@ static fcs_status name_layer(fcs_error *e, config_setting_t *layers, int at)
     int ordinal = 0;
     for (int i = 0; i <= at; i++) {
         config_setting_t *other = config_setting_get_elem(layers, (unsigned)i);
-        ordinal += strcmp(config_setting_get_string(config_setting_get_member(other, "type")),
-                          type) == 0;
+        ordinal +=
+            strcmp(config_setting_get_string(config_setting_get_member(other, "type")), type) == 0;
     }
     char text[FCS_WORD];
     snprintf(text, sizeof text, "%.36s%d", type, ordinal);

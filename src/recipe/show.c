@@ -45,7 +45,9 @@ static void free_ghosts(ghosts *all)
 }
 
 /* Input cells that an output sees along W, and how far apart neighbouring outputs look. */
-typedef struct reach { double field, jump; } reach;
+typedef struct reach {
+    double field, jump;
+} reach;
 
 static void set_reach(const fcs_net *net, reach *of)
 {

@@ -1,4 +1,5 @@
-/* elementwise.c: the definitions as functions of doubles. Attributes are rounded to float32 first, as kernels have them. */
+/* elementwise.c: the definitions as functions of doubles. Attributes are rounded to float32 first,
+ * as kernels have them. */
 #include "ref/reference.h"
 
 #include <math.h>
@@ -15,22 +16,24 @@ static void apply(fcs_ref_call *c, function *y)
         double x[3] = {0};
         for (int k = 0; k < a->n_in; k++) {
             int64_t from[FCS_DIMS];
-            for (int d = 0; d < FCS_DIMS; d++) from[d] = a->in[k].n[d] == 1 ? 0 : i[d];
+            for (int d = 0; d < FCS_DIMS; d++)
+                from[d] = a->in[k].n[d] == 1 ? 0 : i[d];
             x[k] = c->in[k][fcs_ref_at(a->in[k], from)];
         }
         c->out[to] = y(x, f);
-        if (c->magnitude) c->magnitude[to] = fabs(c->out[to]);
+        if (c->magnitude)
+            c->magnitude[to] = fabs(c->out[to]);
         to++;
     } while (fcs_ref_next(a->out, i));
 }
 
-#define DEFINE(name, value)                                                                                                 \
-    static double y_##name(const double *x, const double *f)                                                               \
-    {                                                                                                                       \
-        (void)x, (void)f;                                                                                                   \
-        return value;                                                                                                       \
-    }                                                                                                                       \
-    fcs_ref fcs_ref_##name;                                                                                                 \
+#define DEFINE(name, value)                                                                        \
+    static double y_##name(const double *x, const double *f)                                       \
+    {                                                                                              \
+        (void)x, (void)f;                                                                          \
+        return value;                                                                              \
+    }                                                                                              \
+    fcs_ref fcs_ref_##name;                                                                        \
     void fcs_ref_##name(fcs_ref_call *c) { apply(c, y_##name); }
 
 DEFINE(add, x[0] + x[1])
@@ -66,7 +69,8 @@ void fcs_ref_affine(fcs_ref_call *c)
 {
     apply(c, y_affine);
     c->terms = 2;
-    if (!c->magnitude) return;
+    if (!c->magnitude)
+        return;
     double f[2] = {fcs_ref_rounded(c->args->attrs.f[0]), fcs_ref_rounded(c->args->attrs.f[1])};
     for (int64_t k = 0; k < fcs_shape_count(c->args->out); k++)
         c->magnitude[k] = fabs(f[0] * c->in[0][k]) + fabs(f[1]);

@@ -21,6 +21,7 @@ void fcs_ref_matmul(fcs_ref_call *c)
                 magnitude += fabs(left * right);
             }
             c->out[m * columns + n] = sum;
-            if (c->magnitude) c->magnitude[m * columns + n] = magnitude;
+            if (c->magnitude)
+                c->magnitude[m * columns + n] = magnitude;
         }
 }

@@ -10,7 +10,8 @@ static void draw(fcs_ref_call *c, float number(uint64_t, uint64_t, uint32_t, uin
     c->terms = 1;
     for (int64_t i = 0; i < fcs_shape_count(c->args->out); i++) {
         c->out[i] = (double)number(c->seed, c->step, c->stream, (uint64_t)i);
-        if (c->magnitude) c->magnitude[i] = fabs(c->out[i]);
+        if (c->magnitude)
+            c->magnitude[i] = fabs(c->out[i]);
     }
 }
 

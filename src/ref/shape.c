@@ -9,8 +9,10 @@ fcs_ref fcs_ref_reshape, fcs_ref_pad, fcs_ref_crop, fcs_ref_concat;
 static void magnitudes(fcs_ref_call *c)
 {
     c->terms = 1;
-    if (!c->magnitude) return;
-    for (int64_t k = 0; k < fcs_shape_count(c->args->out); k++) c->magnitude[k] = fabs(c->out[k]);
+    if (!c->magnitude)
+        return;
+    for (int64_t k = 0; k < fcs_shape_count(c->args->out); k++)
+        c->magnitude[k] = fabs(c->out[k]);
 }
 
 void fcs_ref_reshape(fcs_ref_call *c)
@@ -26,7 +28,8 @@ void fcs_ref_pad(fcs_ref_call *c)
     int64_t i[FCS_DIMS] = {0};
     do {
         int64_t to[FCS_DIMS];
-        for (int d = 0; d < FCS_DIMS; d++) to[d] = i[d] + c->args->attrs.i[d];
+        for (int d = 0; d < FCS_DIMS; d++)
+            to[d] = i[d] + c->args->attrs.i[d];
         c->out[fcs_ref_at(out, to)] = c->in[0][fcs_ref_at(in, i)];
     } while (fcs_ref_next(in, i));
     magnitudes(c);
@@ -38,7 +41,8 @@ void fcs_ref_crop(fcs_ref_call *c)
     int64_t i[FCS_DIMS] = {0};
     do {
         int64_t from[FCS_DIMS];
-        for (int d = 0; d < FCS_DIMS; d++) from[d] = i[d] + c->args->attrs.i[d];
+        for (int d = 0; d < FCS_DIMS; d++)
+            from[d] = i[d] + c->args->attrs.i[d];
         c->out[fcs_ref_at(out, i)] = c->in[0][fcs_ref_at(in, from)];
     } while (fcs_ref_next(out, i));
     magnitudes(c);

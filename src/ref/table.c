@@ -18,14 +18,16 @@ double fcs_ref_rounded(double v)
 int64_t fcs_ref_at(fcs_shape s, const int64_t *i)
 {
     int64_t at = 0;
-    for (int d = 0; d < FCS_DIMS; d++) at = at * s.n[d] + i[d];
+    for (int d = 0; d < FCS_DIMS; d++)
+        at = at * s.n[d] + i[d];
     return at;
 }
 
 bool fcs_ref_next(fcs_shape s, int64_t *i)
 {
     for (int d = FCS_DIMS - 1; d >= 0; d--) {
-        if (++i[d] < s.n[d]) return true;
+        if (++i[d] < s.n[d])
+            return true;
         i[d] = 0;
     }
     return false;

@@ -8,10 +8,8 @@
 static unsigned char sample_byte(const fcs_image *image, int64_t index)
 {
     switch (image->sample) {
-    case FCS_U8:
-        return ((const unsigned char *)image->data)[index];
-    case FCS_U16:
-        return (unsigned char)((((const uint16_t *)image->data)[index] + 128) / 257);
+    case FCS_U8: return ((const unsigned char *)image->data)[index];
+    case FCS_U16: return (unsigned char)((((const uint16_t *)image->data)[index] + 128) / 257);
     default: {
         float v = ((const float *)image->data)[index];
         return v > 0 ? (unsigned char)(v < 1 ? v * 255 + 0.5f : 255) : 0;

@@ -1,7 +1,7 @@
 /* checkpoint.c: a model's tensors and the state of its training in one safetensors file.
  *
- * Nothing in the file depends on the time or the place of the run: an interrupted and resumed run ends with the same
- * bytes as one that was not. */
+ * Nothing in the file depends on the time or the place of the run: an interrupted and resumed run
+ * ends with the same bytes as one that was not. */
 #include "train/run.h"
 #include "train/safetensors.h"
 #include "cpu/cpu.h"
@@ -9,19 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The shape as other programs expect it: vectors [C], matrices [N,C], 2D kernels [N,C,H,W], else all five. */
+/* The shape as other programs expect it: vectors [C], matrices [N,C], 2D kernels [N,C,H,W], else
+ * all five. */
 static void outside_shape(fcs_shape s, fcs_st_tensor *t)
 {
     t->rank = 0;
     bool flat = s.n[FCS_D] == 1, point = flat && s.n[FCS_H] == 1 && s.n[FCS_W] == 1;
     for (int d = 0; d < FCS_DIMS; d++) {
-        bool skip = (d == FCS_N && point && s.n[FCS_N] == 1) || (d == FCS_D && flat) || (d > FCS_D && point);
+        bool skip = (d == FCS_N && point && s.n[FCS_N] == 1) || (d == FCS_D && flat) ||
+                    (d > FCS_D && point);
         if (!skip)
             t->shape[t->rank++] = s.n[d];
     }
 }
 
-/* Whether the two agree but for dimensions of size 1: files of other programs may keep or drop them. */
+/* Whether the two agree but for dimensions of size 1: files of other programs may keep or drop
+ * them. */
 static bool same_shape(const fcs_st_tensor *t, fcs_shape s)
 {
     int i = 0;
@@ -73,8 +76,13 @@ fcs_status fcs_checkpoint_save(fcs_run *run, const char *path)
     snprintf(channels, sizeof channels, "%d", m->channels);
     fcs_recipe *recipe = run->recipe;
     const fcs_st_pair meta[] = {
-        {"format", "facies"}, {"version", FCS_VERSION}, {"recipe", (char *)fcs_recipe_text(recipe)},
-        {"step", step}, {"seed", seed}, {"channels", channels}, {"device", "cpu"},
+        {"format", "facies"},
+        {"version", FCS_VERSION},
+        {"recipe", (char *)fcs_recipe_text(recipe)},
+        {"step", step},
+        {"seed", seed},
+        {"channels", channels},
+        {"device", "cpu"},
         {"isa", (char *)run->ctx->isa->name},
     };
     fcs_st_tensor *tensors = fcs_alloc_array(e, m->n_tensors + 1, sizeof *tensors);
@@ -86,7 +94,8 @@ fcs_status fcs_checkpoint_save(fcs_run *run, const char *path)
         outside_shape(m->tensors[i].tensor->shape, &tensors[i]);
     }
     fcs_st_writer *w;
-    fcs_status s = fcs_st_writer_open(e, path, tensors, (int)m->n_tensors, meta, (int)(sizeof meta / sizeof *meta), &w);
+    fcs_status s = fcs_st_writer_open(e, path, tensors, (int)m->n_tensors, meta,
+                                      (int)(sizeof meta / sizeof *meta), &w);
     free(tensors);
     if (s)
         return s;
@@ -100,7 +109,8 @@ fcs_status fcs_checkpoint_save(fcs_run *run, const char *path)
 
 /* ---- loading ---- */
 
-/* The first tensor of the model that the file has not, or has otherwise; or of the file that the model has not. */
+/* The first tensor of the model that the file has not, or has otherwise; or of the file that the
+ * model has not. */
 static fcs_status compare(fcs_error *e, const fcs_safetensors *st, const fcs_model *m, bool exact)
 {
     for (size_t i = 0; i < m->n_tensors; i++) {
@@ -111,20 +121,26 @@ static fcs_status compare(fcs_error *e, const fcs_safetensors *st, const fcs_mod
         outside_shape(t->shape, &want);
         shape_words(&want, want_text);
         if (!f)
-            return fcs_fail(e, FCS_FAILED, "%s: a checkpoint of another network: it has no tensor \"%.100s\" %s",
+            return fcs_fail(e, FCS_FAILED,
+                            "%s: a checkpoint of another network: it has no tensor \"%.100s\" %s",
                             st->path, t->name, want_text);
         shape_words(f, have_text);
         if (f->dtype != FCS_DTYPE_F32 || !same_shape(f, t->shape))
-            return fcs_fail(e, FCS_FAILED, "%s: a checkpoint of another network: tensor \"%.100s\" is %s%s, the recipe's %s",
-                            st->path, t->name, f->dtype == FCS_DTYPE_F32 ? "" : "not F32 but ", have_text, want_text);
+            return fcs_fail(
+                e, FCS_FAILED,
+                "%s: a checkpoint of another network: tensor \"%.100s\" is %s%s, the recipe's %s",
+                st->path, t->name, f->dtype == FCS_DTYPE_F32 ? "" : "not F32 but ", have_text,
+                want_text);
     }
     for (int i = 0; exact && i < st->n; i++) {
         bool known = false;
         for (size_t k = 0; k < m->n_tensors && !known; k++)
             known = !strcmp(st->tensors[i].name, m->tensors[k].tensor->name);
         if (!known)
-            return fcs_fail(e, FCS_FAILED, "%s: a checkpoint of another network: the recipe has no tensor \"%.100s\"",
-                            st->path, st->tensors[i].name);
+            return fcs_fail(
+                e, FCS_FAILED,
+                "%s: a checkpoint of another network: the recipe has no tensor \"%.100s\"",
+                st->path, st->tensors[i].name);
     }
     return FCS_OK;
 }
@@ -134,7 +150,9 @@ static fcs_status get_tensors(fcs_error *e, fcs_safetensors *st, fcs_model *m)
     for (size_t i = 0; i < m->n_tensors; i++) {
         fcs_tensor *t = m->tensors[i].tensor;
         float *values = fcs_alloc_array(e, (size_t)fcs_shape_count(t->shape), sizeof *values);
-        fcs_status s = values ? fcs_safetensors_read(e, st, fcs_safetensors_find(st, t->name), values) : FCS_FAILED;
+        fcs_status s = values
+                           ? fcs_safetensors_read(e, st, fcs_safetensors_find(st, t->name), values)
+                           : FCS_FAILED;
         if (!s)
             s = fcs_tensor_set(t, values);
         free(values);
@@ -149,20 +167,27 @@ static fcs_status count_of(fcs_error *e, const fcs_safetensors *st, const char *
 {
     const char *text = fcs_safetensors_meta(st, key);
     if (!text)
-        return fcs_fail(e, FCS_FAILED, "%s: its metadata has no %s: it is no checkpoint of facies", st->path, key);
+        return fcs_fail(e, FCS_FAILED, "%s: its metadata has no %s: it is no checkpoint of facies",
+                        st->path, key);
     if (!fcs_parse_int64(text, out) || *out < 0)
-        return fcs_fail(e, FCS_FAILED, "%s: %s in its metadata is \"%.40s\", not a count", st->path, key, text);
+        return fcs_fail(e, FCS_FAILED, "%s: %s in its metadata is \"%.40s\", not a count", st->path,
+                        key, text);
     return FCS_OK;
 }
 
 static void note_changes(fcs_run *run, const fcs_safetensors *st)
 {
-    const char *isa = fcs_safetensors_meta(st, "isa"), *version = fcs_safetensors_meta(st, "version");
+    const char *isa = fcs_safetensors_meta(st, "isa"),
+               *version = fcs_safetensors_meta(st, "version");
     if (isa && strcmp(isa, run->ctx->isa->name))
-        fcs_note(run->ctx, "note: this run was trained with %.40s, now %s: it goes on, but not with the same bits", isa,
-                 run->ctx->isa->name);
+        fcs_note(
+            run->ctx,
+            "note: this run was trained with %.40s, now %s: it goes on, but not with the same bits",
+            isa, run->ctx->isa->name);
     if (version && strcmp(version, FCS_VERSION))
-        fcs_note(run->ctx, "note: this run was trained by facies %.40s, now %s: the bits may differ", version, FCS_VERSION);
+        fcs_note(run->ctx,
+                 "note: this run was trained by facies %.40s, now %s: the bits may differ", version,
+                 FCS_VERSION);
 }
 
 fcs_status fcs_checkpoint_load(fcs_run *run, const char *path, bool exact)
@@ -190,7 +215,8 @@ fcs_status fcs_checkpoint_load(fcs_run *run, const char *path, bool exact)
     return s;
 }
 
-fcs_status fcs_checkpoint_recipe(fcs_context *ctx, const char *path, fcs_recipe **recipe, int *channels)
+fcs_status fcs_checkpoint_recipe(fcs_context *ctx, const char *path, fcs_recipe **recipe,
+                                 int *channels)
 {
     fcs_error *e = &ctx->error;
     fcs_safetensors *st;
@@ -201,7 +227,8 @@ fcs_status fcs_checkpoint_recipe(fcs_context *ctx, const char *path, fcs_recipe 
         return s;
     const char *text = fcs_safetensors_meta(st, "recipe");
     if (!text)
-        s = fcs_fail(e, FCS_FAILED, "%s: its metadata has no recipe: it is no checkpoint of facies", path);
+        s = fcs_fail(e, FCS_FAILED, "%s: its metadata has no recipe: it is no checkpoint of facies",
+                     path);
     if (!s)
         s = count_of(e, st, "channels", &n);
     if (!s && (n < 1 || n > 4096))

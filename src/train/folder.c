@@ -16,8 +16,10 @@ fcs_status fcs_folder_make(fcs_error *e, const char *path, bool *made)
         return FCS_OK;
     int why = errno;
     if (stat(path, &st) == 0)
-        return S_ISDIR(st.st_mode) ? FCS_OK
-               : fcs_fail(e, FCS_FAILED, "%s: is a file, not a folder: give another run folder with -o", path);
+        return S_ISDIR(st.st_mode)
+                   ? FCS_OK
+                   : fcs_fail(e, FCS_FAILED,
+                              "%s: is a file, not a folder: give another run folder with -o", path);
     return fcs_fail(e, FCS_FAILED, "%s: the run folder cannot be made: %s", path, strerror(why));
 }
 
@@ -44,8 +46,11 @@ fcs_status fcs_folder_lock(fcs_error *e, const char *folder, int *descriptor)
         struct flock other = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         bool known = fcntl(d, F_GETLK, &other) == 0 && other.l_type != F_UNLCK;
         if (why == EACCES || why == EAGAIN)
-            s = fcs_fail(e, FCS_FAILED, "%s: another facies (process %ld) is training into this folder: wait for it, "
-                         "or give another folder with -o", folder, known ? (long)other.l_pid : 0L);
+            s = fcs_fail(
+                e, FCS_FAILED,
+                "%s: another facies (process %ld) is training into this folder: wait for it, "
+                "or give another folder with -o",
+                folder, known ? (long)other.l_pid : 0L);
         else
             s = fcs_fail(e, FCS_FAILED, "%s: cannot be locked: %s", path, strerror(why));
         close(d);

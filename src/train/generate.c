@@ -1,5 +1,6 @@
-/* generate.c: images of any size from a trained generator: slabs of tiles, an optional median filter and threshold, rows
- * into a file or into memory. Memory does not grow with the image's height (nor depth). */
+/* generate.c: images of any size from a trained generator: slabs of tiles, an optional median
+ * filter and threshold, rows into a file or into memory. Memory does not grow with the image's
+ * height (nor depth). */
 #include "train/run.h"
 #include "train/tiles.h"
 
@@ -13,10 +14,10 @@ typedef struct generation {
     fcs_generate_options o;
     int64_t size[3];
     fcs_tiler *tiler;
-    double low, scale;      /* of the generator's range */
+    double low, scale; /* of the generator's range */
     int64_t tiles, tiles_done;
-    float *slab, *rows;     /* planar with halo; interleaved without */
-    float *window;          /* of the median filter */
+    float *slab, *rows; /* planar with halo; interleaved without */
+    float *window;      /* of the median filter */
 } generation;
 
 /* ---- the options ---- */
@@ -24,17 +25,18 @@ typedef struct generation {
 static fcs_status check_options(generation *g)
 {
     const fcs_generate_options *o = &g->o;
-    if (o->width < 0 || o->height < 0 || o->depth < 0 || o->width > INT32_MAX || o->height > INT32_MAX
-        || o->depth > INT32_MAX)
-        return fcs_fail(g->e, FCS_FAILED, "size %lldx%lldx%lld: sides must be 1 to %d pixels", (long long)o->width,
-                        (long long)o->height, (long long)o->depth, INT32_MAX);
+    if (o->width < 0 || o->height < 0 || o->depth < 0 || o->width > INT32_MAX ||
+        o->height > INT32_MAX || o->depth > INT32_MAX)
+        return fcs_fail(g->e, FCS_FAILED, "size %lldx%lldx%lld: sides must be 1 to %d pixels",
+                        (long long)o->width, (long long)o->height, (long long)o->depth, INT32_MAX);
     if (o->median < 0 || o->median > 31 || (o->median && o->median % 2 == 0))
-        return fcs_fail(g->e, FCS_FAILED, "median %d: the filter's side must be odd, 1 to 31", o->median);
+        return fcs_fail(g->e, FCS_FAILED, "median %d: the filter's side must be odd, 1 to 31",
+                        o->median);
     if (o->has_threshold && !(o->threshold >= 0 && o->threshold <= 1))
         return fcs_fail(g->e, FCS_FAILED, "threshold %g: must lie in 0 to 1", o->threshold);
     if (o->count < 0 || o->first < 0)
-        return fcs_fail(g->e, FCS_FAILED, "count %lld, first %lld: must not be negative", (long long)o->count,
-                        (long long)o->first);
+        return fcs_fail(g->e, FCS_FAILED, "count %lld, first %lld: must not be negative",
+                        (long long)o->count, (long long)o->first);
     return FCS_OK;
 }
 
@@ -72,7 +74,9 @@ static fcs_status generation_open(generation *g, fcs_run *run, const fcs_generat
         return s;
     fill_in(g);
     const fcs_tiler_options t = {
-        .size = {g->size[0], g->size[1], g->size[2]}, .periodic = g->o.periodic != 0, .halo = g->o.median / 2,
+        .size = {g->size[0], g->size[1], g->size[2]},
+        .periodic = g->o.periodic != 0,
+        .halo = g->o.median / 2,
         .memory = g->o.memory,
     };
     s = fcs_run_calibrate(run);
@@ -131,24 +135,25 @@ static float middle(float *v, int n)
     return v[k];
 }
 
-static int64_t clamp(int64_t a, int64_t n)
-{
-    return a < 0 ? 0 : a < n ? a : n - 1;
-}
+static int64_t clamp(int64_t a, int64_t n) { return a < 0 ? 0 : a < n ? a : n - 1; }
 
-/* The median around (z, y, x) of a plane of the slab, n pixels; its own edges repeat, which are the image's. */
-static float median_at(const generation *g, const float *plane, const int64_t n[3], const int64_t at[3])
+/* The median around (z, y, x) of a plane of the slab, n pixels; its own edges repeat, which are the
+ * image's. */
+static float median_at(const generation *g, const float *plane, const int64_t n[3],
+                       const int64_t at[3])
 {
     const int64_t h = g->o.median / 2, hz = g->size[0] > 1 ? h : 0;
     int count = 0;
     for (int64_t z = at[0] - hz; z <= at[0] + hz; z++)
         for (int64_t y = at[1] - h; y <= at[1] + h; y++)
             for (int64_t x = at[2] - h; x <= at[2] + h; x++)
-                g->window[count++] = plane[(clamp(z, n[0]) * n[1] + clamp(y, n[1])) * n[2] + clamp(x, n[2])];
+                g->window[count++] =
+                    plane[(clamp(z, n[0]) * n[1] + clamp(y, n[1])) * n[2] + clamp(x, n[2])];
     return middle(g->window, count);
 }
 
-/* The slab's core as interleaved rows. A threshold commutes with the median, so values are made final first. */
+/* The slab's core as interleaved rows. A threshold commutes with the median, so values are made
+ * final first. */
 static void finish_rows(generation *g, const fcs_slab *s)
 {
     const int channels = fcs_tiler_channels(g->tiler);
@@ -163,7 +168,8 @@ static void finish_rows(generation *g, const fcs_slab *s)
             for (at[2] = s->core_lo[2] - s->lo[2]; at[2] < s->core_hi[2] - s->lo[2]; at[2]++)
                 for (int c = 0; c < channels; c++) {
                     const float *p = g->slab + c * plane;
-                    *to++ = g->o.median > 1 ? median_at(g, p, n, at) : p[(at[0] * n[1] + at[1]) * n[2] + at[2]];
+                    *to++ = g->o.median > 1 ? median_at(g, p, n, at)
+                                            : p[(at[0] * n[1] + at[1]) * n[2] + at[2]];
                 }
 }
 
@@ -186,13 +192,15 @@ static fcs_status stream(generation *g, int64_t realization, row_sink *sink, voi
     for (int64_t i = 0; i < fcs_tiler_slabs(g->tiler); i++) {
         fcs_slab slab;
         fcs_tiler_slab(g->tiler, i, &slab);
-        fcs_status s = fcs_tiler_run(g->tiler, i, g->o.seed, realization, g->slab, tile_done, g, g->e);
+        fcs_status s =
+            fcs_tiler_run(g->tiler, i, g->o.seed, realization, g->slab, tile_done, g, g->e);
         if (s == FCS_INTERRUPTED)
             return fcs_fail(g->e, s, "stopped on request: nothing was written");
         if (s)
             return s;
         finish_rows(g, &slab);
-        s = sink(g, g->rows, (slab.core_hi[0] - slab.core_lo[0]) * (slab.core_hi[1] - slab.core_lo[1]), user);
+        s = sink(g, g->rows,
+                 (slab.core_hi[0] - slab.core_lo[0]) * (slab.core_hi[1] - slab.core_lo[1]), user);
         if (s)
             return s;
     }
@@ -224,8 +232,8 @@ static char *numbered(fcs_error *e, const char *path, int64_t number)
 static fcs_status write_one(generation *g, int64_t realization, const char *path)
 {
     fcs_writer *w = NULL;
-    fcs_status s = fcs_writer_open(g->e, path, g->size[2], g->size[1], g->size[0], fcs_tiler_channels(g->tiler), FCS_U8,
-                                   &w);
+    fcs_status s = fcs_writer_open(g->e, path, g->size[2], g->size[1], g->size[0],
+                                   fcs_tiler_channels(g->tiler), FCS_U8, &w);
     if (s)
         return s;
     s = stream(g, realization, to_writer, w);
@@ -254,7 +262,10 @@ fcs_status fcs_generate(fcs_run *run, const fcs_generate_options *options, const
 
 /* ---- into memory ---- */
 
-typedef struct image_sink { fcs_image *image; size_t at; } image_sink;
+typedef struct image_sink {
+    fcs_image *image;
+    size_t at;
+} image_sink;
 
 static fcs_status to_image(generation *g, float *rows, int64_t n, void *user)
 {
@@ -272,7 +283,8 @@ fcs_status fcs_generate_image(fcs_run *run, const fcs_generate_options *options,
     *out = NULL;
     fcs_status s = generation_open(&g, run, options);
     if (!s)
-        s = fcs_image_new(run->ctx, g.size[2], g.size[1], g.size[0], fcs_tiler_channels(g.tiler), FCS_F32, &sink.image);
+        s = fcs_image_new(run->ctx, g.size[2], g.size[1], g.size[0], fcs_tiler_channels(g.tiler),
+                          FCS_F32, &sink.image);
     if (!s) {
         g.tiles = fcs_tiler_tiles(g.tiler);
         s = stream(&g, g.o.first, to_image, &sink);

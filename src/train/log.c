@@ -43,10 +43,12 @@ static double number_at(const char *s)
 
 static fcs_status failed(fcs_run *run)
 {
-    return fcs_fail(&run->ctx->error, FCS_FAILED, "%s/log.csv: cannot be written: %s", run->folder, strerror(errno));
+    return fcs_fail(&run->ctx->error, FCS_FAILED, "%s/log.csv: cannot be written: %s", run->folder,
+                    strerror(errno));
 }
 
-/* Copies to `kept` the header and the whole rows up to the run's step; a row cut short by a kill is dropped. */
+/* Copies to `kept` the header and the whole rows up to the run's step; a row cut short by a kill is
+ * dropped. */
 static void keep_rows(fcs_run *run, const char *old, fcs_text *kept)
 {
     const char *line = strchr(old, '\n');
@@ -153,7 +155,8 @@ fcs_status fcs_log_load(fcs_run *run, fcs_log_data *d)
     fcs_error *e = &run->ctx->error;
     size_t size = 0;
     memset(d, 0, sizeof *d);
-    char *path = fcs_run_path(run, "log.csv"), *text = path ? fcs_file_read(e, path, LOG_LIMIT, &size) : NULL;
+    char *path = fcs_run_path(run, "log.csv"),
+         *text = path ? fcs_file_read(e, path, LOG_LIMIT, &size) : NULL;
     const char *line = text ? strchr(text, '\n') : NULL;
     fcs_status s = text ? FCS_OK : FCS_FAILED;
     if (line && !(s = read_header(e, text, line, d))) {

@@ -20,10 +20,13 @@ static fcs_status not_finite(fcs_run *run, const char *what)
 {
     char kept[64] = "there is no checkpoint yet";
     if (run->saved >= 0)
-        snprintf(kept, sizeof kept, "the checkpoint of step %lld is untouched", (long long)run->saved);
-    return fcs_fail(&run->ctx->error, FCS_FAILED, "step %lld: %s is not finite (first bad: %s); %s; "
+        snprintf(kept, sizeof kept, "the checkpoint of step %lld is untouched",
+                 (long long)run->saved);
+    return fcs_fail(&run->ctx->error, FCS_FAILED,
+                    "step %lld: %s is not finite (first bad: %s); %s; "
                     "try lower rates (--set generator.optimizer.rate=...) or another seed",
-                    (long long)run->step + 1, what, run->model->culprit[0] ? run->model->culprit : "unknown", kept);
+                    (long long)run->step + 1, what,
+                    run->model->culprit[0] ? run->model->culprit : "unknown", kept);
 }
 
 fcs_status fcs_run_one_step(fcs_run *run)
@@ -31,7 +34,9 @@ fcs_status fcs_run_one_step(fcs_run *run)
     fcs_error *e = &run->ctx->error;
     fcs_model *m = run->model;
     if (!run->training)
-        return fcs_fail(e, FCS_FAILED, "%s: was opened for generating: open it for resuming to train it", run->folder);
+        return fcs_fail(e, FCS_FAILED,
+                        "%s: was opened for generating: open it for resuming to train it",
+                        run->folder);
     m->culprit[0] = 0;
     fcs_status s = m->scheme->step(m, run->step, e);
     if (m->culprit[0]) {
@@ -75,7 +80,8 @@ fcs_status fcs_run_save(fcs_run *run)
 {
     fcs_error_clear(&run->ctx->error);
     if (!run->training || !run->folder)
-        return fcs_fail(&run->ctx->error, FCS_FAILED, "this run cannot be saved: it has no folder to train into");
+        return fcs_fail(&run->ctx->error, FCS_FAILED,
+                        "this run cannot be saved: it has no folder to train into");
     return save(run);
 }
 
@@ -100,15 +106,17 @@ fcs_status fcs_run_plan(fcs_run *run, fcs_table **out)
             if (p->steps[k].kind == FCS_STEP_KERNEL && p->steps[k].args.op->flops)
                 flops += p->steps[k].args.op->flops(&p->steps[k].args);
         arena = (int64_t)p->arena_bytes > arena ? (int64_t)p->arena_bytes : arena;
-        s = fcs_table_add(e, t, "sidis", m->plan_names[i], (int64_t)p->n_steps, flops * 1e-9, (int64_t)p->arena_bytes,
-                          "scratch; the plans share one arena");
+        s = fcs_table_add(e, t, "sidis", m->plan_names[i], (int64_t)p->n_steps, flops * 1e-9,
+                          (int64_t)p->arena_bytes, "scratch; the plans share one arena");
     }
     for (size_t i = 0; i < m->n_tensors; i++)
         state += fcs_shape_floats(m->tensors[i].tensor->shape) * (int64_t)sizeof(float);
     if (!s)
-        s = fcs_table_add(e, t, "sssis", "tensors", NULL, NULL, state, "parameters and what the optimizers keep");
+        s = fcs_table_add(e, t, "sssis", "tensors", NULL, NULL, state,
+                          "parameters and what the optimizers keep");
     if (!s)
-        s = fcs_table_add(e, t, "sssis", "total", NULL, NULL, arena + state, "the largest plan and the tensors");
+        s = fcs_table_add(e, t, "sssis", "total", NULL, NULL, arena + state,
+                          "the largest plan and the tensors");
     if (s)
         fcs_table_free(t);
     else
@@ -135,9 +143,15 @@ static void report_progress(fcs_run *run, pace *p, const fcs_train_options *o)
     if (p->minutes > 0 && 60 * p->minutes - done < left)
         left = 60 * p->minutes - done;
     const fcs_progress progress = {
-        .step = run->step, .steps = p->steps, .seconds = done, .seconds_left = left > 0 ? left : 0,
+        .step = run->step,
+        .steps = p->steps,
+        .seconds = done,
+        .seconds_left = left > 0 ? left : 0,
         .images_per_second = fcs_recipe_number(run->recipe, "train.batch") / p->rate,
-        .n_losses = m->n_losses, .loss_names = m->loss_names, .losses = m->losses, .newest_sample = run->sample,
+        .n_losses = m->n_losses,
+        .loss_names = m->loss_names,
+        .losses = m->losses,
+        .newest_sample = run->sample,
     };
     o->progress(o->user, &progress);
 }
@@ -196,7 +210,9 @@ fcs_status fcs_run_train(fcs_run *run, const fcs_train_options *o)
     fcs_error *e = &run->ctx->error;
     fcs_error_clear(e);
     if (!run->training)
-        return fcs_fail(e, FCS_FAILED, "%s: was opened for generating: open it for resuming to train it", run->folder);
+        return fcs_fail(e, FCS_FAILED,
+                        "%s: was opened for generating: open it for resuming to train it",
+                        run->folder);
     pace p = {.start = fcs_seconds(), .last = fcs_seconds(), .first = run->step};
     p.steps = o && o->steps > 0 ? o->steps : (int64_t)fcs_recipe_number(run->recipe, "train.steps");
     p.minutes = o && o->minutes > 0 ? o->minutes : fcs_recipe_number(run->recipe, "train.minutes");
@@ -210,7 +226,8 @@ fcs_status fcs_run_train(fcs_run *run, const fcs_train_options *o)
     fcs_log_close(run);
     run->seconds += fcs_seconds() - p.start;
     if (!s && stopped)
-        return fcs_fail(e, FCS_INTERRUPTED, "stopped at step %lld; everything is saved: --resume goes on from here",
+        return fcs_fail(e, FCS_INTERRUPTED,
+                        "stopped at step %lld; everything is saved: --resume goes on from here",
                         (long long)run->step);
     return s;
 }

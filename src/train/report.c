@@ -29,7 +29,8 @@ static int64_t parameter_count(const fcs_model *m, const char *net)
     int64_t n = 0;
     for (size_t i = 0; i < m->n_tensors; i++) {
         const fcs_tensor *t = m->tensors[i].tensor;
-        if (m->tensors[i].parameter && !strncmp(t->name, net, strlen(net)) && !strstr(t->name, ".average."))
+        if (m->tensors[i].parameter && !strncmp(t->name, net, strlen(net)) &&
+            !strstr(t->name, ".average."))
             n += fcs_shape_count(t->shape);
     }
     return n;
@@ -38,7 +39,8 @@ static int64_t parameter_count(const fcs_model *m, const char *net)
 static void add_figures(fcs_run *run, fcs_page *page, const fcs_log_data *log)
 {
     char steps[32], time[32], rate[32], size[32], parameters[64], machine[128];
-    static const char *const labels[] = {"steps", "training time", "per step", "crops", "generator parameters", "machine"};
+    static const char *const labels[] = {"steps", "training time",        "per step",
+                                         "crops", "generator parameters", "machine"};
     const char *const values[] = {steps, time, rate, size, parameters, machine};
     double seconds = log->rows > 0 ? log->values[(size_t)log->rows * 2 - 1] : 0;
     long long side = (long long)fcs_recipe_number(run->recipe, "data.size");
@@ -46,10 +48,13 @@ static void add_figures(fcs_run *run, fcs_page *page, const fcs_log_data *log)
     snprintf(steps, sizeof steps, "%lld", (long long)run->step);
     time_text(seconds, time);
     snprintf(rate, sizeof rate, "%.3g s", run->step > 0 ? seconds / (double)run->step : 0);
-    snprintf(size, sizeof size, "%.0f \xc3\x97 %lld\xc2\xb2", fcs_recipe_number(run->recipe, "train.batch"), side);
-    snprintf(parameters, sizeof parameters, "%lld", (long long)parameter_count(run->model, "generator."));
-    snprintf(machine, sizeof machine, "%.40s, %s, %d thread%s", uname(&u) >= 0 ? u.machine : "?", run->ctx->isa->name,
-             fcs_team_size(run->ctx->team), fcs_team_size(run->ctx->team) == 1 ? "" : "s");
+    snprintf(size, sizeof size, "%.0f \xc3\x97 %lld\xc2\xb2",
+             fcs_recipe_number(run->recipe, "train.batch"), side);
+    snprintf(parameters, sizeof parameters, "%lld",
+             (long long)parameter_count(run->model, "generator."));
+    snprintf(machine, sizeof machine, "%.40s, %s, %d thread%s", uname(&u) >= 0 ? u.machine : "?",
+             run->ctx->isa->name, fcs_team_size(run->ctx->team),
+             fcs_team_size(run->ctx->team) == 1 ? "" : "s");
     fcs_page_figures(page, 6, labels, values);
 }
 
@@ -83,9 +88,11 @@ static void smooth(const double *y, int n, double *out)
 }
 
 /* Columns first .. first+n-1 in one plot: faint as logged, strong smoothed. */
-static fcs_status add_plot(fcs_error *e, fcs_page *page, const fcs_log_data *log, int first, int n, const char *title)
+static fcs_status add_plot(fcs_error *e, fcs_page *page, const fcs_log_data *log, int first, int n,
+                           const char *title)
 {
-    static const char *const colours[] = {FCS_COLOUR_REAL, FCS_COLOUR_MEAN, FCS_COLOUR_SAMPLE, FCS_COLOUR_MUTED};
+    static const char *const colours[] = {FCS_COLOUR_REAL, FCS_COLOUR_MEAN, FCS_COLOUR_SAMPLE,
+                                          FCS_COLOUR_MUTED};
     fcs_series series[8] = {{0}};
     double *buffer = fcs_alloc_array(e, (size_t)(2 * n + 1) * POINTS, sizeof *buffer), *x = buffer;
     if (!buffer)
@@ -95,11 +102,21 @@ static fcs_status add_plot(fcs_error *e, fcs_page *page, const fcs_log_data *log
         double *y = buffer + (size_t)(2 * i + 1) * POINTS, *mean = y + POINTS;
         thin(log->values + (size_t)(first + i) * (size_t)log->rows, log->rows, y);
         smooth(y, points, mean);
-        series[i] = (fcs_series){.colour = colours[i % 4], .x = x, .y = y, .n = points, .width = 1, .opacity = 0.3};
-        series[n + i] = (fcs_series){.label = log->names[first + i], .colour = colours[i % 4], .x = x, .y = mean,
-                                     .n = points, .width = 2};
+        series[i] = (fcs_series){
+            .colour = colours[i % 4], .x = x, .y = y, .n = points, .width = 1, .opacity = 0.3};
+        series[n + i] = (fcs_series){.label = log->names[first + i],
+                                     .colour = colours[i % 4],
+                                     .x = x,
+                                     .y = mean,
+                                     .n = points,
+                                     .width = 2};
     }
-    const fcs_plot plot = {.title = title, .x_label = "step", .series = series, .n = 2 * n, .width = 440, .height = 280};
+    const fcs_plot plot = {.title = title,
+                           .x_label = "step",
+                           .series = series,
+                           .n = 2 * n,
+                           .width = 440,
+                           .height = 280};
     fcs_page_plot(page, &plot);
     free(buffer);
     return FCS_OK;
@@ -113,9 +130,14 @@ static fcs_status add_curves(fcs_run *run, fcs_page *page, const fcs_log_data *l
     fcs_page_heading(page, "Curves");
     fcs_page_row_begin(page);
     fcs_status s = FCS_OK;
-    for (int c = 2; !s && c < log->columns;) { /* losses and scores come in pairs, discriminator and generator */
+    for (int c = 2;
+         !s &&
+         c < log->columns;) { /* losses and scores come in pairs, discriminator and generator */
         int n = c < 6 && c + 1 < log->columns ? 2 : 1;
-        s = add_plot(e, page, log, c, n, c == 2 ? "losses" : c == 4 ? "mean scores of the discriminator" : log->names[c]);
+        s = add_plot(e, page, log, c, n,
+                     c == 2   ? "losses"
+                     : c == 4 ? "mean scores of the discriminator"
+                              : log->names[c]);
         c += n;
     }
     fcs_page_row_end(page);
@@ -128,7 +150,8 @@ static fcs_status add_curves(fcs_run *run, fcs_page *page, const fcs_log_data *l
 static fcs_status real_crop(fcs_run *run, uint64_t index, fcs_image **out)
 {
     const fcs_recipe *r = run->recipe;
-    int64_t side = (int64_t)fcs_recipe_number(r, "data.size"), depth = (int64_t)fcs_recipe_number(r, "data.depth");
+    int64_t side = (int64_t)fcs_recipe_number(r, "data.size"),
+            depth = (int64_t)fcs_recipe_number(r, "data.depth");
     double low = fcs_recipe_number(r, "data.low"), high = fcs_recipe_number(r, "data.high");
     int channels = fcs_dataset_channels(run->data);
     int64_t plane = side * side, volume = depth * plane;
@@ -141,7 +164,8 @@ static fcs_status real_crop(fcs_run *run, uint64_t index, fcs_image **out)
         fcs_dataset_crop(run->data, REPORT_SEED, fcs_random_stream("report"), index, values);
         for (int64_t p = 0; p < plane; p++)
             for (int c = 0; c < (*out)->channels; c++)
-                *to++ = (float)(((double)values[c * volume + depth / 2 * plane + p] - low) / (high - low));
+                *to++ = (float)(((double)values[c * volume + depth / 2 * plane + p] - low) /
+                                (high - low));
     }
     free(values);
     return s;
@@ -151,7 +175,8 @@ static fcs_status add_pairs(fcs_run *run, fcs_page *page)
 {
     fcs_error *e = &run->ctx->error;
     int64_t side = (int64_t)fcs_recipe_number(run->recipe, "data.size");
-    int width = side > 220 ? 220 : 220 / (int)side * (int)side; /* whole pixels where they are few */
+    int width =
+        side > 220 ? 220 : 220 / (int)side * (int)side; /* whole pixels where they are few */
     fcs_status s = FCS_OK;
     for (int kind = 0; kind < 2; kind++) {
         fcs_page_heading(page, kind ? "Generated" : "Real crops");
@@ -231,7 +256,8 @@ static fcs_status add_history(fcs_run *run, fcs_page *page)
         fcs_page_row_begin(page);
         shown = n < HISTORY ? n : HISTORY;
         for (int i = 0; !s && i < shown; i++)
-            s = add_sample(run, page, steps[shown > 1 ? (int64_t)i * (n - 1) / (shown - 1) : 0], 220);
+            s = add_sample(run, page, steps[shown > 1 ? (int64_t)i * (n - 1) / (shown - 1) : 0],
+                           220);
         fcs_page_row_end(page);
     }
     free(steps);
@@ -251,7 +277,8 @@ static int column_of(const fcs_table *t, const char *name)
 /* "connectivity, phase 1, x, lag 25" */
 static void metric_name(const fcs_table *t, int row, char text[160])
 {
-    static const char *const parts[][2] = {{"metric", ""}, {"phase", ", phase "}, {"axis", ", "}, {"at", ", "}};
+    static const char *const parts[][2] = {
+        {"metric", ""}, {"phase", ", phase "}, {"axis", ", "}, {"at", ", "}};
     int n = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         int c = column_of(t, parts[i][0]);
@@ -269,33 +296,42 @@ static void metric_name(const fcs_table *t, int row, char text[160])
 /* The evaluation's table, narrow enough for a page. */
 static fcs_status short_table(fcs_error *e, const fcs_table *t, fcs_table **out)
 {
-    static const char *const columns[] = {"metric", "image", "generated", "real", "real lowest", "real highest", "floor"};
+    static const char *const columns[] = {"metric",      "image",        "generated", "real",
+                                          "real lowest", "real highest", "floor"};
     static const char *const from[] = {"value", "real", "real_low", "real_high", "floor"};
     fcs_status s = (*out = fcs_table_new(e, columns, 7)) ? FCS_OK : FCS_FAILED;
     for (int r = 0; !s && r < fcs_table_rows(t); r++) {
         char name[160] = "";
         double v[5];
-        int variant = column_of(t, "variant");
+        int variant = column_of(t, "variant"), metric = column_of(t, "metric");
+        const char *word = metric >= 0 ? fcs_table_text(t, r, metric) : NULL;
+        if (word && (!strcmp(word, "c2") || !strcmp(word, "s2"))) /* evaluation.html has them */
+            continue;
         metric_name(t, r, name);
         for (int i = 0; i < 5; i++)
-            v[i] = column_of(t, from[i]) >= 0 ? fcs_table_number(t, r, column_of(t, from[i])) : (double)NAN;
-        s = fcs_table_add(e, *out, "ssddddd", name, variant >= 0 ? fcs_table_text(t, r, variant) : NULL, v[0], v[1], v[2],
+            v[i] = column_of(t, from[i]) >= 0 ? fcs_table_number(t, r, column_of(t, from[i]))
+                                              : (double)NAN;
+        s = fcs_table_add(e, *out, "ssddddd", name,
+                          variant >= 0 ? fcs_table_text(t, r, variant) : NULL, v[0], v[1], v[2],
                           v[3], v[4]);
     }
     return s;
 }
 
-/* Compares a few generated images with the data. What cannot be evaluated is a note, not a failure of the run. */
+/* Compares a few generated images with the data. What cannot be evaluated is a note, not a failure
+ * of the run. */
 static fcs_status add_metrics(fcs_run *run, fcs_page *page)
 {
     fcs_error *e = &run->ctx->error;
     bool made;
     char *folder = fcs_run_path(run, "generated"), *path = fcs_run_path(run, "generated/image.png");
     const fcs_generate_options o = {.seed = REPORT_SEED, .count = EVALUATED};
-    const fcs_evaluate_options evaluate = {.crops = EVALUATION_CROPS, .seed = REPORT_SEED};
+    char *curves = fcs_run_path(run, "evaluation.html");
+    const fcs_evaluate_options evaluate = {
+        .crops = EVALUATION_CROPS, .seed = REPORT_SEED, .html = curves};
     fcs_table *t = NULL, *shown = NULL;
     bool volume = fcs_recipe_number(run->recipe, "data.depth") > 1;
-    fcs_status s = folder && path ? FCS_OK : FCS_FAILED;
+    fcs_status s = folder && path && curves ? FCS_OK : FCS_FAILED;
     if (!s && !volume)
         s = fcs_folder_make(e, folder, &made);
     if (!s && !volume)
@@ -304,9 +340,13 @@ static fcs_status add_metrics(fcs_run *run, fcs_page *page)
         const char *const sets[] = {folder};
         if (fcs_evaluate(run->ctx, run->data_path, sets, 1, &evaluate, &t) == FCS_OK) {
             fcs_page_heading(page, "Metrics");
-            fcs_page_paragraph(page, "%d generated images against %d random crops of the data. The floor is what crops of "
-                               "the data give against each other: no set can be expected below it.", EVALUATED,
-                               EVALUATION_CROPS);
+            fcs_page_paragraph(page,
+                               "%d generated images against %d random crops of the data. The floor "
+                               "is what crops of "
+                               "the data give against each other: no set can be expected below it. "
+                               "evaluation.html in the run folder has the definitions and the "
+                               "curves beside the real ones.",
+                               EVALUATED, EVALUATION_CROPS);
             s = short_table(e, t, &shown);
             if (!s)
                 fcs_page_table(page, shown, NULL);
@@ -318,6 +358,7 @@ static fcs_status add_metrics(fcs_run *run, fcs_page *page)
     fcs_table_free(t);
     fcs_table_free(shown);
     free(folder);
+    free(curves);
     free(path);
     return s;
 }
@@ -336,9 +377,10 @@ static fcs_status add_tables(fcs_run *run, fcs_page *page)
         fcs_page_heading(page, "Work and memory");
         fcs_page_table(page, plans, NULL);
         fcs_page_heading(page, "Recipe");
-        fcs_page_fold(page, "everything that was used, defaults included", fcs_recipe_text(run->recipe), false);
-        fcs_page_paragraph(page, "Seed %llu; facies %s; data: %s", (unsigned long long)run->seed, FCS_VERSION,
-                           run->data_path);
+        fcs_page_fold(page, "everything that was used, defaults included",
+                      fcs_recipe_text(run->recipe), false);
+        fcs_page_paragraph(page, "Seed %llu; facies %s; data: %s", (unsigned long long)run->seed,
+                           FCS_VERSION, run->data_path);
     }
     fcs_table_free(layers);
     fcs_table_free(plans);
@@ -348,23 +390,24 @@ static fcs_status add_tables(fcs_run *run, fcs_page *page)
 static fcs_status fill_page(fcs_run *run, fcs_page *page, bool metrics)
 {
     fcs_log_data log;
-    const char *title = fcs_recipe_word(run->recipe, "title"), *name = fcs_recipe_word(run->recipe, "name");
+    const char *title = fcs_recipe_word(run->recipe, "title"),
+               *name = fcs_recipe_word(run->recipe, "name");
     const char *file = strrchr(run->data_path, '/');
     char subtitle[512];
     fcs_status s = fcs_log_load(run, &log);
-    snprintf(subtitle, sizeof subtitle, "%.250s%slearned from %.200s", title, title[0] ? " \xc2\xb7 " : "",
-             file ? file + 1 : run->data_path);
+    snprintf(subtitle, sizeof subtitle, "%.250s%slearned from %.200s", title,
+             title[0] ? " \xc2\xb7 " : "", file ? file + 1 : run->data_path);
     fcs_page_begin(page, name, subtitle);
     if (!s) {
         add_figures(run, page, &log);
         s = add_pairs(run, page);
     }
-    if (!s && metrics)
-        s = add_metrics(run, page);
-    if (!s)
-        s = add_curves(run, page, &log);
     if (!s)
         s = add_history(run, page);
+    if (!s)
+        s = add_curves(run, page, &log);
+    if (!s && metrics)
+        s = add_metrics(run, page);
     if (!s)
         s = add_tables(run, page);
     fcs_log_data_free(&log);

@@ -1,5 +1,5 @@
-/* run.c: opening and closing runs. A run folder holds recipe.cfg, data.txt (where the training data lies), log.csv,
- * checkpoint.safetensors, samples/, report.html and lock. */
+/* run.c: opening and closing runs. A run folder holds recipe.cfg, data.txt (where the training data
+ * lies), log.csv, checkpoint.safetensors, samples/, report.html and lock. */
 #include "train/run.h"
 #include "train/folder.h"
 
@@ -53,9 +53,13 @@ static fcs_status open_data(fcs_run *run)
     const fcs_recipe *r = run->recipe;
     int64_t side = (int64_t)fcs_recipe_number(r, "data.size");
     const fcs_dataset_options o = {
-        .width = side, .height = side, .depth = (int64_t)fcs_recipe_number(r, "data.depth"),
-        .low = fcs_recipe_number(r, "data.low"), .high = fcs_recipe_number(r, "data.high"),
-        .flip_x = fcs_recipe_number(r, "data.flip_x") != 0, .flip_y = fcs_recipe_number(r, "data.flip_y") != 0,
+        .width = side,
+        .height = side,
+        .depth = (int64_t)fcs_recipe_number(r, "data.depth"),
+        .low = fcs_recipe_number(r, "data.low"),
+        .high = fcs_recipe_number(r, "data.high"),
+        .flip_x = fcs_recipe_number(r, "data.flip_x") != 0,
+        .flip_y = fcs_recipe_number(r, "data.flip_y") != 0,
         .rotate = fcs_recipe_number(r, "data.rotate") != 0,
     };
     return fcs_dataset_open(run->ctx, run->data_path, &o, &run->data);
@@ -66,18 +70,24 @@ static fcs_status name_data(fcs_run *run, const fcs_data *data, int n)
 {
     fcs_error *e = &run->ctx->error;
     if (n < 1)
-        return fcs_fail(e, FCS_FAILED, "no training data: give an image or a folder of images with --data PATH");
+        return fcs_fail(e, FCS_FAILED,
+                        "no training data: give an image or a folder of images with --data PATH");
     if (n > 1 || data[0].axis)
-        return fcs_fail(e, FCS_FAILED, "--data %s: this recipe learns from one image or folder: give --data PATH once",
-                        data[n - 1].path);
+        return fcs_fail(
+            e, FCS_FAILED,
+            "--data %s: this recipe learns from one image or folder: give --data PATH once",
+            data[n - 1].path);
     char here[4096];
     const char *path = data[0].path;
     if (strchr(path, '\n'))
-        return fcs_fail(e, FCS_FAILED, "%s: facies cannot keep a path with a line break: rename it", path);
+        return fcs_fail(e, FCS_FAILED, "%s: facies cannot keep a path with a line break: rename it",
+                        path);
     if (path[0] == '/')
         run->data_path = fcs_strdup(e, path);
     else if (!getcwd(here, sizeof here))
-        return fcs_fail(e, FCS_FAILED, "the working folder has no name (%s): give --data as /FULL/PATH", strerror(errno));
+        return fcs_fail(e, FCS_FAILED,
+                        "the working folder has no name (%s): give --data as /FULL/PATH",
+                        strerror(errno));
     else
         run->data_path = fcs_format(e, "%s/%s", here, path);
     return run->data_path ? FCS_OK : FCS_FAILED;
@@ -85,7 +95,8 @@ static fcs_status name_data(fcs_run *run, const fcs_data *data, int n)
 
 static fcs_status make_model(fcs_run *run, int channels)
 {
-    fcs_status s = fcs_model_new(run->ctx, run->recipe, run->data, channels, run->training, &run->model);
+    fcs_status s =
+        fcs_model_new(run->ctx, run->recipe, run->data, channels, run->training, &run->model);
     if (!s)
         run->seed = run->model->seed;
     return s;
@@ -100,8 +111,10 @@ static fcs_status take_folder(fcs_run *run, bool *made)
     if (!s)
         s = fcs_folder_lock(e, run->folder, &run->lock);
     if (!s && fcs_folder_has(run->folder, "recipe.cfg"))
-        s = fcs_fail(e, FCS_FAILED, "%s: holds a run already: train it on with --resume, or give another folder with -o",
-                     run->folder);
+        s = fcs_fail(
+            e, FCS_FAILED,
+            "%s: holds a run already: train it on with --resume, or give another folder with -o",
+            run->folder);
     return s;
 }
 
@@ -134,8 +147,8 @@ static void take_back(fcs_run *run, bool made)
     run->lock = -1;
 }
 
-fcs_status fcs_run_create(fcs_context *ctx, fcs_recipe *recipe, const fcs_data *data, int n_data, const char *folder,
-                          fcs_run **out)
+fcs_status fcs_run_create(fcs_context *ctx, fcs_recipe *recipe, const fcs_data *data, int n_data,
+                          const char *folder, fcs_run **out)
 {
     bool made = false;
     *out = NULL;
@@ -177,7 +190,8 @@ static fcs_status read_recipe(fcs_run *run)
         return FCS_FAILED;
     fcs_status s = FCS_FAILED;
     if (!fcs_folder_has(run->folder, "recipe.cfg")) {
-        s = fcs_fail(&run->ctx->error, FCS_FAILED, "%s: not a run folder: it has no recipe.cfg", run->folder);
+        s = fcs_fail(&run->ctx->error, FCS_FAILED, "%s: not a run folder: it has no recipe.cfg",
+                     run->folder);
     } else {
         char *text = fcs_file_read(&run->ctx->error, path, RECIPE_LIMIT, NULL);
         s = text ? fcs_recipe_from_text(run->ctx, text, path, &run->recipe) : FCS_FAILED;
@@ -212,7 +226,8 @@ static fcs_status open_for_training(fcs_run *run)
     if (s)
         return s;
     if (!fcs_folder_has(run->folder, "checkpoint.safetensors")) {
-        fcs_note(run->ctx, "note: %s has no checkpoint yet: training starts at step 0", run->folder);
+        fcs_note(run->ctx, "note: %s has no checkpoint yet: training starts at step 0",
+                 run->folder);
         return FCS_OK;
     }
     char *path = fcs_run_path(run, "checkpoint.safetensors");
@@ -234,7 +249,8 @@ static fcs_status open_for_generating(fcs_run *run)
     if (!s && !file)
         s = read_recipe(run);
     if (!s && !file && !fcs_folder_has(run->folder, "checkpoint.safetensors"))
-        s = fcs_fail(e, FCS_FAILED, "%s: has no checkpoint yet: let it train until the first one", run->folder);
+        s = fcs_fail(e, FCS_FAILED, "%s: has no checkpoint yet: let it train until the first one",
+                     run->folder);
     if (!s)
         s = fcs_checkpoint_recipe(run->ctx, path, &inside, &channels);
     if (!s && file) {

@@ -1,4 +1,5 @@
-/* run.h: what the files of src/train share: a run folder with its recipe, data, model, checkpoint, log and samples. */
+/* run.h: what the files of src/train share: a run folder with its recipe, data, model, checkpoint,
+ * log and samples. */
 #ifndef FCS_RUN_H
 #define FCS_RUN_H
 
@@ -6,23 +7,24 @@
 
 struct fcs_run {
     fcs_context *ctx;
-    fcs_recipe *recipe;      /* the run's own, complete */
-    char *folder;            /* NULL: nothing is written */
-    char *data_path;         /* absolute; NULL when only generating */
+    fcs_recipe *recipe; /* the run's own, complete */
+    char *folder;       /* NULL: nothing is written */
+    char *data_path;    /* absolute; NULL when only generating */
     fcs_dataset *data;
     fcs_model *model;
     bool training;
-    int lock;                /* descriptor of the locked file, or -1 */
+    int lock; /* descriptor of the locked file, or -1 */
     FILE *log;
     uint64_t seed;
-    int64_t step;            /* training steps done */
+    int64_t step;                       /* training steps done */
     int64_t saved, sampled, calibrated; /* the step at which each was last done; -1: never */
-    double seconds;          /* of training in earlier calls, as the log has it */
-    char *sample;            /* path of the newest sample picture, or NULL */
+    double seconds;                     /* of training in earlier calls, as the log has it */
+    char *sample;                       /* path of the newest sample picture, or NULL */
 };
 
 /* ---- run folder (run.c) ---- */
-char *fcs_run_path(fcs_run *run, const char *name); /* folder/name, to be freed; NULL and a message */
+char *fcs_run_path(fcs_run *run,
+                   const char *name); /* folder/name, to be freed; NULL and a message */
 /* Measures the frozen statistics that generation uses, once per step. */
 fcs_status fcs_run_calibrate(fcs_run *run);
 /* One step, its numbers checked to be finite; log and schedule are the caller's. */
@@ -30,10 +32,12 @@ fcs_status fcs_run_one_step(fcs_run *run);
 
 /* ---- checkpoint.c ---- */
 fcs_status fcs_checkpoint_save(fcs_run *run, const char *path);
-/* Fills the model's tensors, and step and seed, from a checkpoint. exact: the file must hold nothing else. */
+/* Fills the model's tensors, and step and seed, from a checkpoint. exact: the file must hold
+ * nothing else. */
 fcs_status fcs_checkpoint_load(fcs_run *run, const char *path, bool exact);
 /* The recipe and channel count in a checkpoint. */
-fcs_status fcs_checkpoint_recipe(fcs_context *ctx, const char *path, fcs_recipe **recipe, int *channels);
+fcs_status fcs_checkpoint_recipe(fcs_context *ctx, const char *path, fcs_recipe **recipe,
+                                 int *channels);
 
 /* ---- log.c: log.csv, a row per log_every steps ---- */
 /* Opens the log for appending after `step`: rows behind it are dropped. Sets run->seconds. */
@@ -41,8 +45,13 @@ fcs_status fcs_log_open(fcs_run *run);
 fcs_status fcs_log_row(fcs_run *run, double seconds);
 fcs_status fcs_log_flush(fcs_run *run); /* to the disk, before a checkpoint that counts on it */
 void fcs_log_close(fcs_run *run);
-/* The whole log as numbers: values[column * rows + row]; columns: step, seconds, losses. Freed by the caller. */
-typedef struct fcs_log_data { int columns, rows; char **names; double *values; } fcs_log_data;
+/* The whole log as numbers: values[column * rows + row]; columns: step, seconds, losses. Freed by
+ * the caller. */
+typedef struct fcs_log_data {
+    int columns, rows;
+    char **names;
+    double *values;
+} fcs_log_data;
 fcs_status fcs_log_load(fcs_run *run, fcs_log_data *out);
 void fcs_log_data_free(fcs_log_data *d);
 

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct { const char *name; uint64_t size; } dtypes[] = {
+static const struct {
+    const char *name;
+    uint64_t size;
+} dtypes[] = {
     [FCS_DTYPE_F32] = {"F32", 4}, [FCS_DTYPE_I64] = {"I64", 8}, [FCS_DTYPE_U8] = {"U8", 1}};
 enum { N_DTYPES = sizeof dtypes / sizeof *dtypes };
 #define HEADER_LIMIT ((uint64_t)100000000) /* the format's own */
@@ -30,14 +33,17 @@ static void little_endian(void *data, uint64_t n, uint64_t size)
 
 /* ---- reading ---- */
 
-static fcs_status broken(fcs_error *e, const fcs_safetensors *st, const char *what, const char *name)
+static fcs_status broken(fcs_error *e, const fcs_safetensors *st, const char *what,
+                         const char *name)
 {
     if (!name)
         return fcs_fail(e, FCS_FAILED, "%s: not a sound safetensors file: %s", st->path, what);
-    return fcs_fail(e, FCS_FAILED, "%s: not a sound safetensors file: tensor \"%.100s\": %s", st->path, name, what);
+    return fcs_fail(e, FCS_FAILED, "%s: not a sound safetensors file: tensor \"%.100s\": %s",
+                    st->path, name, what);
 }
 
-static fcs_status read_dtype(fcs_error *e, const fcs_safetensors *st, const json_t *j, fcs_st_tensor *t)
+static fcs_status read_dtype(fcs_error *e, const fcs_safetensors *st, const json_t *j,
+                             fcs_st_tensor *t)
 {
     const char *word = json_string_value(json_object_get(j, "dtype"));
     if (!word)
@@ -47,11 +53,14 @@ static fcs_status read_dtype(fcs_error *e, const fcs_safetensors *st, const json
             t->dtype = (fcs_dtype)i;
             return FCS_OK;
         }
-    return fcs_fail(e, FCS_FAILED, "%s: tensor \"%.100s\" has type %.16s: facies reads F32, I64 and U8; convert it first",
-                    st->path, t->name, word);
+    return fcs_fail(
+        e, FCS_FAILED,
+        "%s: tensor \"%.100s\" has type %.16s: facies reads F32, I64 and U8; convert it first",
+        st->path, t->name, word);
 }
 
-static fcs_status read_shape(fcs_error *e, const fcs_safetensors *st, const json_t *j, fcs_st_tensor *t, uint64_t *bytes)
+static fcs_status read_shape(fcs_error *e, const fcs_safetensors *st, const json_t *j,
+                             fcs_st_tensor *t, uint64_t *bytes)
 {
     const json_t *shape = json_object_get(j, "shape");
     if (!json_is_array(shape))
@@ -72,15 +81,15 @@ static fcs_status read_shape(fcs_error *e, const fcs_safetensors *st, const json
     return FCS_OK;
 }
 
-static fcs_status read_offsets(fcs_error *e, const fcs_safetensors *st, const json_t *j, fcs_st_tensor *t,
-                               uint64_t bytes, uint64_t available)
+static fcs_status read_offsets(fcs_error *e, const fcs_safetensors *st, const json_t *j,
+                               fcs_st_tensor *t, uint64_t bytes, uint64_t available)
 {
     const json_t *offsets = json_object_get(j, "data_offsets");
     if (!json_is_array(offsets) || json_array_size(offsets) != 2)
         return broken(e, st, "it has no pair of data_offsets", t->name);
     const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
-    if (!json_is_integer(begin) || !json_is_integer(end) || json_integer_value(begin) < 0
-        || json_integer_value(end) < json_integer_value(begin))
+    if (!json_is_integer(begin) || !json_is_integer(end) || json_integer_value(begin) < 0 ||
+        json_integer_value(end) < json_integer_value(begin))
         return broken(e, st, "its data_offsets are not an ordered pair of counts", t->name);
     t->begin = (uint64_t)json_integer_value(begin);
     t->end = (uint64_t)json_integer_value(end);
@@ -100,7 +109,8 @@ static fcs_status read_metadata(fcs_error *e, fcs_safetensors *st, json_t *meta)
         return FCS_FAILED;
     const char *key;
     json_t *value;
-    json_object_foreach(meta, key, value) {
+    json_object_foreach(meta, key, value)
+    {
         if (!json_is_string(value))
             return broken(e, st, "__metadata__ holds something that is not a string", NULL);
         fcs_st_pair *p = &st->meta[st->n_meta++];
@@ -120,14 +130,16 @@ static int by_begin(const void *a, const void *b)
     return (x->end > y->end) - (x->end < y->end);
 }
 
-static fcs_status read_tensors(fcs_error *e, fcs_safetensors *st, json_t *header, uint64_t available)
+static fcs_status read_tensors(fcs_error *e, fcs_safetensors *st, json_t *header,
+                               uint64_t available)
 {
     const char *key;
     json_t *value;
     st->tensors = fcs_alloc_array(e, json_object_size(header) + 1, sizeof *st->tensors);
     if (!st->tensors)
         return FCS_FAILED;
-    json_object_foreach(header, key, value) {
+    json_object_foreach(header, key, value)
+    {
         if (!strcmp(key, "__metadata__")) {
             if (read_metadata(e, st, value))
                 return FCS_FAILED;
@@ -140,16 +152,18 @@ static fcs_status read_tensors(fcs_error *e, fcs_safetensors *st, json_t *header
             return FCS_FAILED;
         if (!json_is_object(value))
             return broken(e, st, "its entry is not an object", t->name);
-        if (read_dtype(e, st, value, t) || read_shape(e, st, value, t, &bytes)
-            || read_offsets(e, st, value, t, bytes, available))
+        if (read_dtype(e, st, value, t) || read_shape(e, st, value, t, &bytes) ||
+            read_offsets(e, st, value, t, bytes, available))
             return FCS_FAILED;
     }
     qsort(st->tensors, (size_t)st->n, sizeof *st->tensors, by_begin);
     uint64_t at = 0;
     for (int i = 0; i < st->n; i++) {
         if (st->tensors[i].begin != at)
-            return broken(e, st, st->tensors[i].begin < at ? "its data overlaps another tensor's"
-                                                           : "there is a hole before its data", st->tensors[i].name);
+            return broken(e, st,
+                          st->tensors[i].begin < at ? "its data overlaps another tensor's"
+                                                    : "there is a hole before its data",
+                          st->tensors[i].name);
         at = st->tensors[i].end;
     }
     if (at != available)
@@ -181,13 +195,16 @@ static fcs_status read_header(fcs_error *e, fcs_safetensors *st)
         return fcs_fail(e, FCS_FAILED, "%s: cannot be read: %s", st->path, strerror(errno));
     }
     json_error_t why;
-    json_t *header = text[0] == '{' ? json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, &why) : NULL;
+    json_t *header =
+        text[0] == '{' ? json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, &why) : NULL;
     bool object = text[0] == '{';
     free(text);
     if (!header) {
         char what[JSON_ERROR_TEXT_LENGTH + 48];
-        snprintf(what, sizeof what, "its header is not JSON: %s", object ? why.text : "it does not begin with {");
-        for (char *c = what; *c; c++) /* the parser quotes the input: keep the message one printable line */
+        snprintf(what, sizeof what, "its header is not JSON: %s",
+                 object ? why.text : "it does not begin with {");
+        for (char *c = what; *c;
+             c++) /* the parser quotes the input: keep the message one printable line */
             if ((unsigned char)*c < 32 || (unsigned char)*c > 126)
                 *c = '?';
         return broken(e, st, what, NULL);
@@ -208,7 +225,8 @@ fcs_status fcs_safetensors_open(fcs_error *e, const char *path, fcs_safetensors 
     fcs_status s = FCS_FAILED;
     if (st->path) {
         st->f = fopen(path, "rb");
-        s = st->f ? read_header(e, st) : fcs_fail(e, FCS_FAILED, "%s: cannot be opened: %s", path, strerror(errno));
+        s = st->f ? read_header(e, st)
+                  : fcs_fail(e, FCS_FAILED, "%s: cannot be opened: %s", path, strerror(errno));
     }
     if (s) {
         fcs_safetensors_close(st);
@@ -252,13 +270,15 @@ const char *fcs_safetensors_meta(const fcs_safetensors *st, const char *key)
     return NULL;
 }
 
-fcs_status fcs_safetensors_read(fcs_error *e, fcs_safetensors *st, const fcs_st_tensor *t, void *out)
+fcs_status fcs_safetensors_read(fcs_error *e, fcs_safetensors *st, const fcs_st_tensor *t,
+                                void *out)
 {
     uint64_t bytes = t->end - t->begin, size = dtypes[t->dtype].size;
     errno = 0;
-    if (fseeko(st->f, (off_t)(st->data + t->begin), SEEK_SET) || fread(out, 1, (size_t)bytes, st->f) != bytes)
-        return fcs_fail(e, FCS_FAILED, "%s: tensor \"%.100s\" cannot be read: %s", st->path, t->name,
-                        errno ? strerror(errno) : "the file got shorter");
+    if (fseeko(st->f, (off_t)(st->data + t->begin), SEEK_SET) ||
+        fread(out, 1, (size_t)bytes, st->f) != bytes)
+        return fcs_fail(e, FCS_FAILED, "%s: tensor \"%.100s\" cannot be read: %s", st->path,
+                        t->name, errno ? strerror(errno) : "the file got shorter");
     little_endian(out, bytes / size, size);
     return FCS_OK;
 }
@@ -271,7 +291,8 @@ struct fcs_st_writer {
     int n, next;
 };
 
-/* The string, with bytes that are not UTF-8 as question marks: metadata must never stop a checkpoint. */
+/* The string, with bytes that are not UTF-8 as question marks: metadata must never stop a
+ * checkpoint. */
 static json_t *json_text(const char *s)
 {
     json_t *j = json_string(s);
@@ -294,12 +315,14 @@ static json_t *tensor_json(const fcs_st_tensor *t)
     json_t *shape = json_array();
     for (int i = 0; i < t->rank; i++)
         json_array_append_new(shape, json_integer((json_int_t)t->shape[i]));
-    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtypes[t->dtype].name, "shape", shape, "data_offsets",
-                     (json_int_t)t->begin, (json_int_t)t->end);
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtypes[t->dtype].name, "shape", shape,
+                     "data_offsets", (json_int_t)t->begin, (json_int_t)t->end);
 }
 
-/* The header's text, padded with spaces to a multiple of 8 so that the data is aligned; NULL when out of memory. */
-static char *header_text(const fcs_st_writer *w, const fcs_st_pair *meta, int n_meta, size_t *length)
+/* The header's text, padded with spaces to a multiple of 8 so that the data is aligned; NULL when
+ * out of memory. */
+static char *header_text(const fcs_st_writer *w, const fcs_st_pair *meta, int n_meta,
+                         size_t *length)
 {
     json_t *header = json_object(), *pairs = json_object();
     bool good = header && pairs;
@@ -331,7 +354,8 @@ static fcs_status put_bytes(fcs_error *e, fcs_st_writer *w, const void *data, si
     return FCS_OK;
 }
 
-static fcs_status write_header(fcs_error *e, fcs_st_writer *w, const char *path, const fcs_st_pair *meta, int n_meta)
+static fcs_status write_header(fcs_error *e, fcs_st_writer *w, const char *path,
+                               const fcs_st_pair *meta, int n_meta)
 {
     size_t length;
     char *text = header_text(w, meta, n_meta, &length);

@@ -17,12 +17,13 @@ static int64_t columns_of(int64_t n)
 /* Copies the middle page of an image, 0 to 1, to bytes at (x, y). */
 static void paste(fcs_image *grid, const fcs_image *image, int64_t x, int64_t y)
 {
-    const float *from = (const float *)image->data + image->depth / 2 * image->height * image->width * image->channels;
+    const float *from = (const float *)image->data +
+                        image->depth / 2 * image->height * image->width * image->channels;
     unsigned char *to = grid->data;
     for (int64_t r = 0; r < image->height; r++)
         for (int64_t i = 0; i < image->width * image->channels; i++)
-            to[((y + r) * grid->width + x) * grid->channels + i]
-                = (unsigned char)(from[r * image->width * image->channels + i] * 255 + 0.5f);
+            to[((y + r) * grid->width + x) * grid->channels + i] =
+                (unsigned char)(from[r * image->width * image->channels + i] * 255 + 0.5f);
 }
 
 static fcs_status make_grid(fcs_run *run, int64_t n, fcs_image **grid)
@@ -35,13 +36,14 @@ static fcs_status make_grid(fcs_run *run, int64_t n, fcs_image **grid)
         fcs_status s = fcs_generate_image(run, &o, &image);
         if (!s && !*grid) {
             int channels = image->channels == 3 ? 3 : 1;
-            s = fcs_image_new(run->ctx, columns * (image->width + GAP) - GAP, rows * (image->height + GAP) - GAP, 1,
-                              channels, FCS_U8, grid);
+            s = fcs_image_new(run->ctx, columns * (image->width + GAP) - GAP,
+                              rows * (image->height + GAP) - GAP, 1, channels, FCS_U8, grid);
             if (!s)
                 memset((*grid)->data, 128, (size_t)((*grid)->width * (*grid)->height * channels));
         }
         if (!s && image->channels == (*grid)->channels)
-            paste(*grid, image, i % columns * (image->width + GAP), i / columns * (image->height + GAP));
+            paste(*grid, image, i % columns * (image->width + GAP),
+                  i / columns * (image->height + GAP));
         fcs_image_free(image);
         if (s)
             return s;
@@ -57,7 +59,9 @@ fcs_status fcs_run_sample(fcs_run *run)
     fcs_image *grid = NULL;
     int stop = run->ctx->interrupted; /* a picture is quick: it is finished before the run stops */
     run->ctx->interrupted = 0;
-    fcs_status s = path ? make_grid(run, (int64_t)fcs_recipe_number(run->recipe, "train.samples"), &grid) : FCS_FAILED;
+    fcs_status s =
+        path ? make_grid(run, (int64_t)fcs_recipe_number(run->recipe, "train.samples"), &grid)
+             : FCS_FAILED;
     if (!s)
         s = fcs_image_write(run->ctx, grid, path);
     run->ctx->interrupted = run->ctx->interrupted || stop;

@@ -1,8 +1,9 @@
 /* tiles.c: cutting a generator's output into tiles; see tiles.h.
  *
- * The generator's graph for the whole image is built without memory. A tile is a window of that graph: the box of the
- * output, walked back to the box of the latent that it needs; padding acts at the image's true edges only. Tiles that lie
- * alike (same size, same phase within a latent cell, same distance to edges that they can feel) share one plan. */
+ * The generator's graph for the whole image is built without memory. A tile is a window of that
+ * graph: the box of the output, walked back to the box of the latent that it needs; padding acts at
+ * the image's true edges only. Tiles that lie alike (same size, same phase within a latent cell,
+ * same distance to edges that they can feel) share one plan. */
 #include "train/tiles.h"
 
 #include <stdlib.h>
@@ -13,7 +14,8 @@ typedef struct piece {
     int64_t key[3][4];
     fcs_plan *plan;
     fcs_tensor *latent, *out;
-    int64_t from[4]; /* where the latent window begins, C D H W: spatial ones relative to the tile's cell */
+    int64_t from[4]; /* where the latent window begins, C D H W: spatial ones relative to the tile's
+                        cell */
     fcs_box window;
 } piece;
 
@@ -23,33 +25,29 @@ struct fcs_tiler {
     fcs_graph *whole;
     fcs_node *out;
     fcs_tensor *latent;
-    fcs_shape shape;        /* of the whole graph's output: the image, rounded up, and its margin when periodic */
+    fcs_shape shape; /* of the whole graph's output: the image, rounded up, and its margin when
+                        periodic */
     bool volume;
     int64_t size[3], stride[3], origin[3], margin[3], cells[3], period[3], halo[3];
-    int64_t felt;           /* pixels from an edge from which on it is not felt */
+    int64_t felt; /* pixels from an edge from which on it is not felt */
     int64_t tile[3], slab[3], n_slabs[3], tiles;
     int channels;
     size_t bytes;
     piece *pieces;
     int n_pieces;
     size_t pieces_capacity;
-    float *values;          /* one tile, row-major, as fcs_tensor_get gives it */
-    float *cells_in;        /* one latent window */
+    float *values;   /* one tile, row-major, as fcs_tensor_get gives it */
+    float *cells_in; /* one latent window */
 };
 
-static int64_t divide_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
+static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* The generator's output for so many latent cells, in a new graph; graph and latent are the caller's. */
-static fcs_status build_whole(fcs_model *m, const int64_t cells[3], fcs_graph **g, fcs_node **out, fcs_tensor **latent,
-                              fcs_error *e)
+/* The generator's output for so many latent cells, in a new graph; graph and latent are the
+ * caller's. */
+static fcs_status build_whole(fcs_model *m, const int64_t cells[3], fcs_graph **g, fcs_node **out,
+                              fcs_tensor **latent, fcs_error *e)
 {
     *g = fcs_graph_new(m->ctx);
     if (!*g)
@@ -68,7 +66,7 @@ typedef struct window_maker {
     fcs_context *ctx;
     fcs_tensor *whole, *part; /* the latent and its window */
     fcs_box box;
-    bool data;                /* false: only the box is wanted */
+    bool data; /* false: only the box is wanted */
 } window_maker;
 
 static fcs_tensor *window_source(void *user, fcs_tensor *t, const fcs_box *box)
@@ -98,7 +96,9 @@ static fcs_status margin_holds(fcs_model *m, bool volume, int64_t k, bool *holds
     fcs_status s = build_whole(m, cells, &g, &out, &latent, e);
     if (s)
         return s;
-    fcs_box box = {{0}, {1, out->shape.n[FCS_C], out->shape.n[FCS_D], out->shape.n[FCS_H], out->shape.n[FCS_W]}};
+    fcs_box box = {
+        {0},
+        {1, out->shape.n[FCS_C], out->shape.n[FCS_D], out->shape.n[FCS_H], out->shape.n[FCS_W]}};
     for (int d = volume ? FCS_D : FCS_H; d <= FCS_W; d++) {
         box.lo[d] = least(k * m->stride, out->shape.n[d] - 1);
         box.hi[d] = least(box.lo[d] + m->stride, out->shape.n[d]);
@@ -128,14 +128,19 @@ fcs_status fcs_model_margin(fcs_model *m, bool volume, int64_t *cells, fcs_error
             return FCS_OK;
         }
     }
-    return fcs_fail(e, FCS_FAILED, "recipe %s: its generator's output depends on more than 64 latent cells around: "
-                    "it cannot be made in tiles", m->recipe->name ? m->recipe->name : "");
+    return fcs_fail(
+        e, FCS_FAILED,
+        "recipe %s: its generator's output depends on more than 64 latent cells around: "
+        "it cannot be made in tiles",
+        m->recipe->name ? m->recipe->name : "");
 }
 
 /* ---- pieces ---- */
 
-/* What makes two tiles alike, per axis: length, phase in the latent cell, distances to the edges as far as felt. */
-static void piece_key(const fcs_tiler *t, const int64_t lo[3], const int64_t hi[3], int64_t key[3][4])
+/* What makes two tiles alike, per axis: length, phase in the latent cell, distances to the edges as
+ * far as felt. */
+static void piece_key(const fcs_tiler *t, const int64_t lo[3], const int64_t hi[3],
+                      int64_t key[3][4])
 {
     for (int a = 0; a < 3; a++) {
         int64_t before = lo[a], behind = t->shape.n[FCS_D + a] - hi[a];
@@ -147,7 +152,8 @@ static void piece_key(const fcs_tiler *t, const int64_t lo[3], const int64_t hi[
 }
 
 /* Boxes are in the whole graph's output coordinates. */
-static fcs_status piece_build(fcs_tiler *t, const int64_t lo[3], const int64_t hi[3], piece *p, fcs_error *e)
+static fcs_status piece_build(fcs_tiler *t, const int64_t lo[3], const int64_t hi[3], piece *p,
+                              fcs_error *e)
 {
     fcs_box box = {{0, 0, lo[0], lo[1], lo[2]}, {1, t->channels, hi[0], hi[1], hi[2]}};
     window_maker w = {.ctx = t->ctx, .whole = t->latent};
@@ -159,7 +165,8 @@ static fcs_status piece_build(fcs_tiler *t, const int64_t lo[3], const int64_t h
     p->out = n ? fcs_tensor_new(t->ctx, "tile", n->shape) : NULL;
     fcs_status s = FCS_FAILED;
     if (n && !p->latent)
-        s = fcs_fail(e, FCS_FAILED, "the generator does not read its latent: there is nothing to generate from");
+        s = fcs_fail(e, FCS_FAILED,
+                     "the generator does not read its latent: there is nothing to generate from");
     else if (p->out && !fcs_assign(g, p->out, n))
         s = fcs_plan_build(g, NULL, &p->plan);
     fcs_graph_free(g);
@@ -179,8 +186,9 @@ static void piece_free(piece *p)
 
 static size_t piece_tensor_bytes(const piece *p)
 {
-    return ((size_t)fcs_shape_floats(p->latent->shape) + (size_t)fcs_shape_floats(p->out->shape)
-            + (size_t)fcs_shape_count(p->latent->shape) + (size_t)fcs_shape_count(p->out->shape)) * sizeof(float);
+    return ((size_t)fcs_shape_floats(p->latent->shape) + (size_t)fcs_shape_floats(p->out->shape) +
+            (size_t)fcs_shape_count(p->latent->shape) + (size_t)fcs_shape_count(p->out->shape)) *
+           sizeof(float);
 }
 
 static piece *piece_find(fcs_tiler *t, const int64_t lo[3], const int64_t hi[3])
@@ -214,10 +222,7 @@ static void cut(fcs_tiler *t, int64_t side)
         t->n_slabs[a] = divide_up(t->size[a], t->slab[a]);
 }
 
-int64_t fcs_tiler_slabs(const fcs_tiler *t)
-{
-    return t->n_slabs[0] * t->n_slabs[1];
-}
+int64_t fcs_tiler_slabs(const fcs_tiler *t) { return t->n_slabs[0] * t->n_slabs[1]; }
 
 void fcs_tiler_slab(const fcs_tiler *t, int64_t i, fcs_slab *slab)
 {
@@ -243,15 +248,18 @@ int64_t fcs_tiler_slab_floats(const fcs_tiler *t)
 }
 
 /* Calls body for each tile of a slab, lo and hi in image coordinates. */
-typedef fcs_status tile_body(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3], const int64_t hi[3], void *user);
+typedef fcs_status tile_body(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3],
+                             const int64_t hi[3], void *user);
 static fcs_status each_tile(fcs_tiler *t, int64_t i, tile_body *body, void *user)
 {
     fcs_slab slab;
     fcs_tiler_slab(t, i, &slab);
     int64_t lo[3], hi[3];
     for (lo[0] = slab.lo[0]; lo[0] < slab.hi[0]; lo[0] = hi[0])
-        for (hi[0] = least(lo[0] + t->tile[0], slab.hi[0]), lo[1] = slab.lo[1]; lo[1] < slab.hi[1]; lo[1] = hi[1])
-            for (hi[1] = least(lo[1] + t->tile[1], slab.hi[1]), lo[2] = slab.lo[2]; lo[2] < slab.hi[2]; lo[2] = hi[2]) {
+        for (hi[0] = least(lo[0] + t->tile[0], slab.hi[0]), lo[1] = slab.lo[1]; lo[1] < slab.hi[1];
+             lo[1] = hi[1])
+            for (hi[1] = least(lo[1] + t->tile[1], slab.hi[1]), lo[2] = slab.lo[2];
+                 lo[2] < slab.hi[2]; lo[2] = hi[2]) {
                 hi[2] = least(lo[2] + t->tile[2], slab.hi[2]);
                 fcs_status s = body(t, &slab, lo, hi, user);
                 if (s)
@@ -274,7 +282,8 @@ static size_t slab_bytes(const fcs_tiler *t)
     return 2 * (size_t)fcs_tiler_slab_floats(t) * sizeof(float);
 }
 
-/* Bytes that tiles of this side take at least: the plan of one in the middle, which feels the fewest edges and so reads most. */
+/* Bytes that tiles of this side take at least: the plan of one in the middle, which feels the
+ * fewest edges and so reads most. */
 static fcs_status side_bytes(fcs_tiler *t, int64_t side, size_t *bytes, fcs_error *e)
 {
     cut(t, side);
@@ -333,10 +342,14 @@ static fcs_status check_period(fcs_tiler *t, fcs_error *e)
         if (n % s == 0)
             continue;
         if (n < s)
-            return fcs_fail(e, FCS_FAILED, "%s %lld: a periodic image of this net needs a multiple of %lld: %lld",
+            return fcs_fail(e, FCS_FAILED,
+                            "%s %lld: a periodic image of this net needs a multiple of %lld: %lld",
                             names[a], (long long)n, (long long)s, (long long)s);
-        return fcs_fail(e, FCS_FAILED, "%s %lld: a periodic image of this net needs a multiple of %lld: %lld or %lld",
-                        names[a], (long long)n, (long long)s, (long long)(n / s * s), (long long)(n / s * s + s));
+        return fcs_fail(
+            e, FCS_FAILED,
+            "%s %lld: a periodic image of this net needs a multiple of %lld: %lld or %lld",
+            names[a], (long long)n, (long long)s, (long long)(n / s * s),
+            (long long)(n / s * s + s));
     }
     return FCS_OK;
 }
@@ -362,7 +375,8 @@ static fcs_status lay_out(fcs_tiler *t, const fcs_tiler_options *o, fcs_error *e
     return s ? s : cover(t, need, e);
 }
 
-static fcs_status add_piece(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3], const int64_t hi[3], void *user)
+static fcs_status add_piece(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3],
+                            const int64_t hi[3], void *user)
 {
     (void)slab;
     fcs_error *e = user;
@@ -405,7 +419,8 @@ static fcs_status plan_tiles(fcs_tiler *t, fcs_error *e)
 /* The largest tiles that stay within the memory. */
 static fcs_status choose_side(fcs_tiler *t, size_t memory, fcs_error *e)
 {
-    static const int64_t sides[] = {2048, 1536, 1024, 768, 512, 384, 256, 192, 128, 96, 64, 48, 32, 16};
+    static const int64_t sides[] = {2048, 1536, 1024, 768, 512, 384, 256,
+                                    192,  128,  96,   64,  48,  32,  16};
     int64_t longest = 0, smallest = 2 * t->halo[2] + 1;
     for (int a = 0; a < 3; a++)
         longest = longest < t->size[a] ? t->size[a] : longest;
@@ -421,7 +436,8 @@ static fcs_status choose_side(fcs_tiler *t, size_t memory, fcs_error *e)
             return s;
         drop_pieces(t);
     }
-    return fcs_fail(e, FCS_FAILED, "memory: the smallest tiles need %.0f MiB, %.0f MiB are allowed: allow more",
+    return fcs_fail(e, FCS_FAILED,
+                    "memory: the smallest tiles need %.0f MiB, %.0f MiB are allowed: allow more",
                     (double)t->bytes / 1048576 + 1, (double)memory / 1048576);
 }
 
@@ -435,7 +451,8 @@ static fcs_status prepare(fcs_tiler *t, fcs_error *e)
     for (int i = 0; i < t->n_pieces; i++) {
         const piece *p = &t->pieces[i];
         plans[i] = p->plan;
-        size_t a = (size_t)fcs_shape_count(p->latent->shape), b = (size_t)fcs_shape_count(p->out->shape);
+        size_t a = (size_t)fcs_shape_count(p->latent->shape),
+               b = (size_t)fcs_shape_count(p->out->shape);
         latent = a > latent ? a : latent;
         out = b > out ? b : out;
     }
@@ -457,7 +474,8 @@ fcs_status fcs_tiler_new(fcs_model *m, const fcs_tiler_options *o, fcs_error *e,
     t->volume = fcs_recipe_number(m->recipe, "data.depth") > 1;
     fcs_status s = FCS_OK;
     if (!t->volume && o->size[0] > 1)
-        s = fcs_fail(e, FCS_FAILED, "depth %lld: this recipe makes 2D images", (long long)o->size[0]);
+        s = fcs_fail(e, FCS_FAILED, "depth %lld: this recipe makes 2D images",
+                     (long long)o->size[0]);
     if (!s)
         s = lay_out(t, o, e);
     if (!s)
@@ -501,7 +519,8 @@ typedef struct running {
     fcs_error *e;
 } running;
 
-/* Fills the piece's latent for a tile at `lo`, in latent cells counted from the image's first one. */
+/* Fills the piece's latent for a tile at `lo`, in latent cells counted from the image's first one.
+ */
 static fcs_status fill_latent(fcs_tiler *t, const piece *p, const int64_t lo[3], const running *r)
 {
     fcs_box box = {{0, p->window.lo[FCS_C]}, {1, p->window.hi[FCS_C]}};
@@ -517,18 +536,22 @@ static fcs_status fill_latent(fcs_tiler *t, const piece *p, const int64_t lo[3],
 }
 
 /* Copies a tile's values to their place in the slab. */
-static void place(const fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3], const int64_t hi[3], float *out)
+static void place(const fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3],
+                  const int64_t hi[3], float *out)
 {
-    const int64_t d = slab->hi[0] - slab->lo[0], h = slab->hi[1] - slab->lo[1], w = slab->hi[2] - slab->lo[2];
+    const int64_t d = slab->hi[0] - slab->lo[0], h = slab->hi[1] - slab->lo[1],
+                  w = slab->hi[2] - slab->lo[2];
     const float *from = t->values;
     const int64_t n = hi[2] - lo[2];
     for (int64_t c = 0; c < t->channels; c++)
         for (int64_t z = lo[0] - slab->lo[0]; z < hi[0] - slab->lo[0]; z++)
             for (int64_t y = lo[1] - slab->lo[1]; y < hi[1] - slab->lo[1]; y++, from += n)
-                memcpy(out + ((c * d + z) * h + y) * w + lo[2] - slab->lo[2], from, (size_t)n * sizeof *from);
+                memcpy(out + ((c * d + z) * h + y) * w + lo[2] - slab->lo[2], from,
+                       (size_t)n * sizeof *from);
 }
 
-static fcs_status run_tile(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3], const int64_t hi[3], void *user)
+static fcs_status run_tile(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3],
+                           const int64_t hi[3], void *user)
 {
     const running *r = user;
     int64_t a[3], b[3];
@@ -548,8 +571,8 @@ static fcs_status run_tile(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[
     return FCS_OK;
 }
 
-fcs_status fcs_tiler_run(fcs_tiler *t, int64_t i, uint64_t seed, int64_t realization, float *out, fcs_tile_done *done,
-                         void *user, fcs_error *e)
+fcs_status fcs_tiler_run(fcs_tiler *t, int64_t i, uint64_t seed, int64_t realization, float *out,
+                         fcs_tile_done *done, void *user, fcs_error *e)
 {
     running r = {seed, realization, out, done, user, e};
     return each_tile(t, i, run_tile, &r);

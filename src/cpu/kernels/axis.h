@@ -1,18 +1,19 @@
 /* axis.h: convolutions as phases: one spatial axis of a phase.
  *
- * A phase writes the lattice start + step * q, q < count, and reads, for tap j < taps, the other image at
- * reach * q + offset + spread * j; j stands for kernel index k0 + dk * j. Within a phase there is neither a stride on the
- * written side nor a tap that meets no data: conv is one phase; its adjoint in x with stride s is s per axis. */
+ * A phase writes the lattice start + step * q, q < count, and reads, for tap j < taps, the other
+ * image at reach * q + offset + spread * j; j stands for kernel index k0 + dk * j. Within a phase
+ * there is neither a stride on the written side nor a tap that meets no data: conv is one phase;
+ * its adjoint in x with stride s is s per axis. */
 #ifndef FCS_AXIS_H
 #define FCS_AXIS_H
 
 #include "ops/ops.h"
 
 typedef struct fcs_axis {
-    int64_t count, start, step;          /* the written side */
-    int64_t reach, offset, spread;       /* the read side, spread > 0 */
+    int64_t count, start, step;    /* the written side */
+    int64_t reach, offset, spread; /* the read side, spread > 0 */
     int64_t taps, k0, dk;
-    int64_t size;                        /* of the read side */
+    int64_t size; /* of the read side */
 } fcs_axis;
 
 typedef struct fcs_conv_dims {
@@ -21,19 +22,30 @@ typedef struct fcs_conv_dims {
 } fcs_conv_dims;
 
 /* Axis 0..2 = D H W of conv with image x, weights w, result y. */
-static inline fcs_conv_dims fcs_conv_dims_of(const fcs_attrs *a, fcs_shape x, fcs_shape w, fcs_shape y, int axis)
+static inline fcs_conv_dims fcs_conv_dims_of(const fcs_attrs *a, fcs_shape x, fcs_shape w,
+                                             fcs_shape y, int axis)
 {
-    return (fcs_conv_dims){
-        .stride = a->i[FCS_CONV_STRIDE + axis], .dilation = a->i[FCS_CONV_DILATION + axis],
-        .pad = a->i[FCS_CONV_PAD_LO + axis], .kernel = w.n[FCS_D + axis],
-        .x = x.n[FCS_D + axis], .y = y.n[FCS_D + axis]};
+    return (fcs_conv_dims){.stride = a->i[FCS_CONV_STRIDE + axis],
+                           .dilation = a->i[FCS_CONV_DILATION + axis],
+                           .pad = a->i[FCS_CONV_PAD_LO + axis],
+                           .kernel = w.n[FCS_D + axis],
+                           .x = x.n[FCS_D + axis],
+                           .y = y.n[FCS_D + axis]};
 }
 
 /* y[q] reads x[q * stride + k * dilation - pad]. */
 static inline fcs_axis fcs_axis_forward(fcs_conv_dims d)
 {
-    return (fcs_axis){.count = d.y, .start = 0, .step = 1, .reach = d.stride, .offset = -d.pad, .spread = d.dilation,
-                      .taps = d.kernel, .k0 = 0, .dk = 1, .size = d.x};
+    return (fcs_axis){.count = d.y,
+                      .start = 0,
+                      .step = 1,
+                      .reach = d.stride,
+                      .offset = -d.pad,
+                      .spread = d.dilation,
+                      .taps = d.kernel,
+                      .k0 = 0,
+                      .dk = 1,
+                      .size = d.x};
 }
 
 static inline int64_t fcs_gcd(int64_t a, int64_t b)
@@ -46,13 +58,18 @@ static inline int64_t fcs_gcd(int64_t a, int64_t b)
     return a;
 }
 
-/* x[r + stride * q] reads y[q + (r + pad - k * dilation) / stride] for the k where that divides; taps in the order of
- * ascending y, that is descending k. */
+/* x[r + stride * q] reads y[q + (r + pad - k * dilation) / stride] for the k where that divides;
+ * taps in the order of ascending y, that is descending k. */
 static inline fcs_axis fcs_axis_adjoint(fcs_conv_dims d, int64_t r)
 {
     int64_t g = fcs_gcd(d.stride, d.dilation), period = d.stride / g, first = 0;
-    fcs_axis p = {.count = r < d.x ? (d.x - r + d.stride - 1) / d.stride : 0, .start = r, .step = d.stride, .reach = 1,
-                  .spread = d.dilation / g, .dk = -period, .size = d.y};
+    fcs_axis p = {.count = r < d.x ? (d.x - r + d.stride - 1) / d.stride : 0,
+                  .start = r,
+                  .step = d.stride,
+                  .reach = 1,
+                  .spread = d.dilation / g,
+                  .dk = -period,
+                  .size = d.y};
     while (first < period && (r + d.pad - first * d.dilation) % d.stride != 0)
         first++;
     if (first == period || first >= d.kernel)

@@ -2,9 +2,6 @@
 #include "cpu/chain.h"
 #include "cpu/kernels/kernels.h"
 
-static void run(const fcs_cpu_call *c)
-{
-    fcs_chain_apply(c, &FCS_SYM(isa));
-}
+static void run(const fcs_cpu_call *c) { fcs_chain_apply(c, &FCS_SYM(isa)); }
 
 const fcs_cpu_op FCS_SYM(op_broadcast) = {.run = run, .scratch = fcs_chain_apply_scratch};

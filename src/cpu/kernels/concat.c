@@ -1,4 +1,5 @@
-/* concat.c: inputs one behind the other along dimension i[0]: each is copied to its place, row by row. */
+/* concat.c: inputs one behind the other along dimension i[0]: each is copied to its place, row by
+ * row. */
 #include "cpu/kernels/rows.h"
 
 typedef struct concat_job {
@@ -11,13 +12,15 @@ static void concat_rows(void *arg, int64_t begin, int64_t end, int thread)
     const concat_job *j = arg;
     const fcs_view *in = j->in, *out = j->out;
     const int64_t width = in->shape.n[FCS_W], channels = in->shape.n[FCS_C];
-    const bool last = j->at[FCS_C] + channels == out->shape.n[FCS_C]; /* writes the padding lanes too */
+    const bool last =
+        j->at[FCS_C] + channels == out->shape.n[FCS_C]; /* writes the padding lanes too */
     (void)thread;
     for (int64_t row = begin; row < end; row++) {
         int64_t n, d, h;
         fcs_rows_at(in, row, &n, &d, &h);
         const float *x = fcs_rows_pixel(in, n, d, h, 0);
-        float *y = fcs_rows_pixel(out, n + j->at[FCS_N], d + j->at[FCS_D], h + j->at[FCS_H], j->at[FCS_W]);
+        float *y =
+            fcs_rows_pixel(out, n + j->at[FCS_N], d + j->at[FCS_D], h + j->at[FCS_H], j->at[FCS_W]);
         if (channels == out->shape.n[FCS_C]) {
             memcpy(y, x, (size_t)(width * in->cs) * sizeof *y);
             continue;
@@ -25,7 +28,8 @@ static void concat_rows(void *arg, int64_t begin, int64_t end, int thread)
         y += j->at[FCS_C];
         for (int64_t w = 0; w < width; w++, y += out->cs, x += in->cs) {
             fcs_rows_copy(y, x, channels);
-            if (last) fcs_rows_zero(y + channels, out->cs - out->shape.n[FCS_C]);
+            if (last)
+                fcs_rows_zero(y + channels, out->cs - out->shape.n[FCS_C]);
         }
     }
 }

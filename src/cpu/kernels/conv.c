@@ -1,41 +1,49 @@
 /* conv.c: conv and conv_dx: one gather over phases.
  *
  * out[q, co] = sum over taps and ci of in[reach * q + offset + spread * tap, ci] * w[tap, ci, co]
- * Register tiles of MR pixels x NR channels read the image where it lies; tiles that touch the border or the end of a
- * row, and images whose pixels fall on the same cache sets, go through a patch: the MR pixels' inputs, zero padded. The
- * sum over (tap, ci) is cut into chunks so that a chunk of packed weights stays in the second cache while a block of
- * pixels passes by. Chunks depend on channels and taps only. */
+ *
+ * Register tiles of MR pixels x NR channels read the image where it lies; tiles that touch the
+ * border or the end of a row, and images whose pixels fall on the same cache sets, go through a
+ * patch: the MR pixels' inputs, zero padded. The sum over (tap, ci) is cut into chunks so that a
+ * chunk of packed weights stays in the second cache while a block of pixels passes by. Chunks
+ * depend on channels and taps only, so a window of an image has the bits of the whole. A phase
+ * (axis.h) is where other forms than this direct one may come in. */
 #include "cpu/cpu.h"
 #include "cpu/kernels/axis.h"
 #include "cpu/kernels/conv.h"
 
-enum { GROUP = 512,         /* output channels that one work item covers */
-       BLOCK = 384,         /* pixels of one work item, at most */
-       CHUNK_FLOATS = 131072, CHUNK_MIN = 128, CHUNK_MAX = 512 };
+enum {
+    GROUP = 512,           /* output channels that one work item covers */
+    BLOCK = 384,           /* pixels of one work item, at most */
+    CHUNK_FLOATS = 131072, /* wanted size of a chunk's weights */
+    CHUNK_MIN = 128,
+    CHUNK_MAX = 512
+};
 
 typedef struct phase {
     fcs_axis axis[3];
-    int64_t pixels;              /* over all samples */
-    int64_t runs, length;        /* stretches of contiguous input floats per pixel, one tap or one row of taps each */
-    int64_t run_taps;            /* taps in a run */
-    int64_t pieces, batch;       /* a run is cut into pieces, or a chunk holds a batch of runs */
+    int64_t pixels;        /* over all samples */
+    int64_t runs, length;  /* stretches of contiguous input floats per pixel, one tap or one row of
+                              taps each */
+    int64_t run_taps;      /* taps in a run */
+    int64_t pieces, batch; /* a run is cut into pieces, or a chunk holds a batch of runs */
     int64_t chunks;
-    const int64_t *offset;       /* of each run from the first tap's pixel, in floats */
-    float *weights;              /* [chunk][block of NR channels][k][NR] */
-    int64_t item, pack_item;     /* the first of its work items */
+    const int64_t *offset;   /* of each run from the first tap's pixel, in floats */
+    float *weights;          /* [chunk][block of NR channels][k][NR] */
+    int64_t item, pack_item; /* the first of its work items */
 } phase;
 
 typedef struct gather {
     fcs_view in, out;
     const float *w;
-    int64_t channels;            /* of in */
+    int64_t channels;                    /* of in */
     int64_t lane_step, k_step, tap_step; /* of w: output channel, input channel, tap */
     int64_t kernel[3];
     fcs_shape shape_x, shape_w, shape_y;
     bool adjoint;
     phase *phases;
     int64_t n_phases, columns, group, groups, chunk_max, block;
-    float *local;                /* per thread: patch and a row that nobody reads */
+    float *local; /* per thread: patch and a row that nobody reads */
     size_t local_floats;
 } gather;
 
@@ -63,10 +71,7 @@ static void gather_init(gather *g, const fcs_apply_args *a, bool adjoint)
     }
 }
 
-static int64_t gather_taps(const gather *g)
-{
-    return g->kernel[0] * g->kernel[1] * g->kernel[2];
-}
+static int64_t gather_taps(const gather *g) { return g->kernel[0] * g->kernel[1] * g->kernel[2]; }
 
 static size_t gather_scratch(const fcs_apply_args *a, int threads, bool adjoint)
 {
@@ -109,7 +114,8 @@ static int64_t *phase_offsets(const gather *g, phase *p, int64_t *offset)
     for (int64_t i = 0; i < z->taps; i++)
         for (int64_t j = 0; j < y->taps; j++)
             for (int64_t k = 0; k < steps; k++)
-                *offset++ = ((i * z->spread * y->size + j * y->spread) * x->size + k * x->spread) * g->in.cs;
+                *offset++ = ((i * z->spread * y->size + j * y->spread) * x->size + k * x->spread) *
+                            g->in.cs;
     return offset;
 }
 
@@ -140,9 +146,9 @@ static void gather_phases(gather *g, const fcs_attrs *attrs, int64_t *offset, fl
 /* ---- chunks ---- */
 
 typedef struct chunk {
-    int64_t run, runs;      /* runs run .. run + runs - 1, */
-    int64_t begin, length;  /* floats begin .. begin + length - 1 of each */
-    int64_t k;              /* products before it */
+    int64_t run, runs;     /* runs run .. run + runs - 1, */
+    int64_t begin, length; /* floats begin .. begin + length - 1 of each */
+    int64_t k;             /* products before it */
 } chunk;
 
 static chunk phase_chunk(const phase *p, int64_t i)
@@ -162,15 +168,16 @@ static chunk phase_chunk(const phase *p, int64_t i)
 static int64_t tap_offset(const gather *g, const phase *p, int64_t run, int64_t tap)
 {
     const fcs_axis *z = &p->axis[0], *y = &p->axis[1], *x = &p->axis[2];
-    int64_t steps = x->taps / p->run_taps, j[3] = {run / steps / y->taps, run / steps % y->taps,
-                                                   run % steps * p->run_taps + tap};
+    int64_t steps = x->taps / p->run_taps,
+            j[3] = {run / steps / y->taps, run / steps % y->taps, run % steps * p->run_taps + tap};
     int64_t kz = z->k0 + z->dk * j[0], ky = y->k0 + y->dk * j[1], kx = x->k0 + x->dk * j[2];
     return ((kz * g->kernel[1] + ky) * g->kernel[2] + kx) * g->tap_step;
 }
 
 static void pack_block(const gather *g, const phase *p, chunk c, int64_t block)
 {
-    int64_t first = block * FCS_NR, width = g->columns - first < FCS_NR ? g->columns - first : FCS_NR;
+    int64_t first = block * FCS_NR,
+            width = g->columns - first < FCS_NR ? g->columns - first : FCS_NR;
     int64_t lanes = g->out.shape.n[FCS_C] - first < width ? g->out.shape.n[FCS_C] - first : width;
     float *y = p->weights + c.k * g->columns + first * c.runs * c.length;
     if (lanes < 0)
@@ -180,8 +187,10 @@ static void pack_block(const gather *g, const phase *p, chunk c, int64_t block)
             int64_t ci = i % g->channels, n = g->channels - ci;
             if (n > c.begin + c.length - i)
                 n = c.begin + c.length - i;
-            fcs_pack(y, g->w + tap_offset(g, p, c.run + r, i / g->channels) + ci * g->k_step + first * g->lane_step, n,
-                     g->k_step, g->lane_step, lanes, width);
+            fcs_pack(y,
+                     g->w + tap_offset(g, p, c.run + r, i / g->channels) + ci * g->k_step +
+                         first * g->lane_step,
+                     n, g->k_step, g->lane_step, lanes, width);
             y += n * width;
             i += n;
         }
@@ -204,7 +213,9 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
 
 /* ---- tiles ---- */
 
-typedef struct pixel { int64_t n, q[3]; } pixel;
+typedef struct pixel {
+    int64_t n, q[3];
+} pixel;
 
 static pixel pixel_at(const phase *p, int64_t i)
 {
@@ -273,18 +284,21 @@ static void patch_row(const gather *g, const phase *p, chunk c, const pixel *r, 
             hi = (x->size - at[2]) * g->channels;
         if (p->run_taps == 1 && at[2] >= 0 && at[2] < x->size)
             lo = c.begin, hi = c.begin + c.length;
-        if (at[0] < 0 || at[0] >= p->axis[0].size || at[1] < 0 || at[1] >= p->axis[1].size || lo >= hi) {
+        if (at[0] < 0 || at[0] >= p->axis[0].size || at[1] < 0 || at[1] >= p->axis[1].size ||
+            lo >= hi) {
             memset(y, 0, (size_t)c.length * sizeof *y);
             continue;
         }
         memset(y, 0, (size_t)(lo - c.begin) * sizeof *y);
-        memcpy(y + lo - c.begin, g->in.p + base + p->offset[run] + lo, (size_t)(hi - lo) * sizeof *y);
+        memcpy(y + lo - c.begin, g->in.p + base + p->offset[run] + lo,
+               (size_t)(hi - lo) * sizeof *y);
         memset(y + hi - c.begin, 0, (size_t)(c.begin + c.length - hi) * sizeof *y);
     }
 }
 
 /* MR pixels from r on, `left` of which exist; advances r. */
-static void tile(const gather *g, const phase *p, chunk c, int64_t group, pixel *r, int64_t left, float *patch)
+static void tile(const gather *g, const phase *p, chunk c, int64_t group, pixel *r, int64_t left,
+                 float *patch)
 {
     static const int64_t start[1] = {0};
     int64_t step = p->axis[2].reach * g->in.cs, stride = ((c.runs * c.length + 15) / 16 | 1) * 16;
@@ -299,7 +313,8 @@ static void tile(const gather *g, const phase *p, chunk c, int64_t group, pixel 
             memset(patch + m * stride, 0, (size_t)(c.runs * c.length) * sizeof *patch);
         pixel_next(p, r);
     }
-    int64_t first = group * g->group, end = first + g->group < g->columns ? first + g->group : g->columns;
+    int64_t first = group * g->group,
+            end = first + g->group < g->columns ? first + g->group : g->columns;
     for (int64_t at = first; at < end; at += FCS_NR) {
         const float *b = p->weights + c.k * g->columns + at * c.runs * c.length;
         int width = end - at < FCS_NR ? FCS_VLEN : FCS_NR;
@@ -313,7 +328,8 @@ static void tile(const gather *g, const phase *p, chunk c, int64_t group, pixel 
 static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const gather *g = arg;
-    float *patch = g->local + (size_t)thread * (fcs_lines(g->local_floats * sizeof(float)) / sizeof(float));
+    float *patch =
+        g->local + (size_t)thread * (fcs_lines(g->local_floats * sizeof(float)) / sizeof(float));
     for (int64_t i = begin; i < end; i++) {
         const phase *p = g->phases;
         while (p + 1 < g->phases + g->n_phases && p[1].item <= i)
@@ -331,7 +347,8 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
 
 /* ---- the ops ---- */
 
-/* Pixels per work item: enough items for the team, large enough to pay for a pass over the weights. */
+/* Pixels per work item: enough items for the team, large enough to pay for a pass over the weights.
+ */
 static int64_t gather_block(const gather *g, int threads)
 {
     int64_t pixels = 0, block;
@@ -353,7 +370,8 @@ static void gather_run(const fcs_cpu_call *call, bool adjoint)
     int64_t *offset = (int64_t *)(void *)(scratch + fcs_lines((size_t)g.n_phases * sizeof(phase)));
     float *weights = (float *)(void *)((char *)offset + fcs_lines(taps * sizeof(int64_t)));
     g.phases = (phase *)(void *)scratch;
-    g.local = weights + fcs_lines(taps * (size_t)(g.channels * g.columns) * sizeof(float)) / sizeof(float);
+    g.local = weights +
+              fcs_lines(taps * (size_t)(g.channels * g.columns) * sizeof(float)) / sizeof(float);
     g.in = call->in[0];
     g.out = call->out;
     g.w = call->in[1].p;
@@ -374,10 +392,7 @@ static void gather_run(const fcs_cpu_call *call, bool adjoint)
 }
 
 /* Under eight output channels lanes go over taps instead. */
-static bool few_columns(const fcs_apply_args *a)
-{
-    return a->out.n[FCS_C] < 8;
-}
+static bool few_columns(const fcs_apply_args *a) { return a->out.n[FCS_C] < 8; }
 
 static void conv_run(const fcs_cpu_call *c)
 {
@@ -391,12 +406,14 @@ static void conv_dx_run(const fcs_cpu_call *c)
 
 static size_t conv_scratch(const fcs_apply_args *a, int threads)
 {
-    return few_columns(a) ? FCS_SYM(conv_few_scratch)(a, threads, false) : gather_scratch(a, threads, false);
+    return few_columns(a) ? FCS_SYM(conv_few_scratch)(a, threads, false)
+                          : gather_scratch(a, threads, false);
 }
 
 static size_t conv_dx_scratch(const fcs_apply_args *a, int threads)
 {
-    return few_columns(a) ? FCS_SYM(conv_few_scratch)(a, threads, true) : gather_scratch(a, threads, true);
+    return few_columns(a) ? FCS_SYM(conv_few_scratch)(a, threads, true)
+                          : gather_scratch(a, threads, true);
 }
 
 const fcs_cpu_op FCS_SYM(op_conv) = {conv_run, conv_scratch, NULL};

@@ -9,6 +9,7 @@
 void FCS_SYM(conv_few_run)(const fcs_cpu_call *call, bool adjoint);
 size_t FCS_SYM(conv_few_scratch)(const fcs_apply_args *a, int threads, bool adjoint);
 
-extern const fcs_cpu_op FCS_SYM(op_conv), FCS_SYM(op_conv_dx), FCS_SYM(op_conv_dw), FCS_SYM(op_matmul);
+extern const fcs_cpu_op FCS_SYM(op_conv), FCS_SYM(op_conv_dx), FCS_SYM(op_conv_dw),
+    FCS_SYM(op_matmul);
 
 #endif

@@ -1,60 +1,59 @@
-/* conv_dw.c: the gradient in the weights: sums over pixels of (values of one image) x (channels of the other).
+/* conv_dw.c: the gradient in the weights: sums over pixels of one image's values times the other's
+ * channels.
  *
- * sum[m, lane] = sum over lattice pixels q of A[reach * q + offset + spread * tap(m), channel(m)] * B[q, lane]
- * A is x and the lanes are output channels; with under eight output channels A is gy and the lanes are input channels, over
- * the phases of the adjoint. Lattice pixels go in chunks of at most CHUNK (fixed by the problem): B's lanes and A's
- * channels are copied once per chunk, zero padded, and then read by all taps; a tile's sums stay in registers
- * over a chunk. Chunks are added up in order within a part, parts in order at the end. */
+ * sum[m, lane] = sum over lattice pixels q of
+ *                A[reach * q + offset + spread * tap(m), channel(m)] * B[q, lane]
+ *
+ * A is x and the lanes are output channels; with under eight output channels A is gy and the lanes
+ * are input channels, over the phases of the adjoint. Lattice pixels go in chunks of at most CHUNK
+ * (fixed by the problem): B's lanes and A's channels are copied once per chunk, zero padded, and
+ * then read by all taps; a tile's sums stay in registers over a chunk. Chunks are added up in order
+ * within a part, parts in order at the end. */
 #include "cpu/cpu.h"
 #include "cpu/kernels/axis.h"
 #include "cpu/kernels/conv.h"
 
-enum { CHUNK = 2048,           /* pixels summed in one go */
-       PATCH_FLOATS = 1 << 17, /* wanted size of A's copy */
-       PARTS = 16, PART_FLOATS = 1 << 21, /* parts that may run at the same time; floats of all their results */
-       LANES = 32, ROWS = 12,  /* lanes and A's channels of one work item, at least, so that copies pay */
-       TILES = 8 };            /* tiles that share B's copy, at least */
+enum {
+    CHUNK = 2048,           /* pixels summed in one go */
+    PATCH_FLOATS = 1 << 17, /* wanted size of A's copy */
+    PARTS = 16,             /* work items wanted, by parts of the pixels if need be */
+    PART_FLOATS = 1 << 21,  /* of all parts' results */
+    LANES = 32,
+    ROWS = 12, /* lanes and A's channels of a work item, at least, so that copies pay */
+    TILES = 8  /* tiles that share B's copy, at least */
+};
 
 typedef struct dw_class {
     fcs_axis axis[3];
     int64_t taps;
-    int64_t box[4], boxes[4];  /* a chunk: samples, D, H, W; how many */
-    int64_t patch[3];          /* the part of A that a chunk reads: D H W */
+    int64_t box[4], boxes[4]; /* a chunk: samples, D, H, W; how many */
+    int64_t patch[3];         /* the part of A that a chunk reads: D H W */
     int64_t chunks, item;
 } dw_class;
 
 typedef struct dw {
     fcs_view a, b, out;
-    bool swapped;              /* a is gy */
+    bool swapped; /* a is gy */
     int64_t a_channels, b_channels;
-    bool wide;                 /* tiles over channels of A, one tap each; else over (tap, channel) */
+    bool wide; /* tiles over channels of A, one tap each; else over (tap, channel) */
     fcs_conv_dims dims[3];
     int64_t classes[3];
     dw_class *table;
     int64_t groups, batch, batches; /* of A's channels, MR each (wide): so many in an item */
-    int64_t blocks, width;     /* of lanes */
-    int64_t span, spans;       /* blocks in an item */
+    int64_t blocks, width;          /* of lanes */
+    int64_t span, spans;            /* blocks in an item */
     int64_t parts;
-    float *partial;            /* [part][as out], where there is more than one */
+    float *partial; /* [part][as out], where there is more than one */
     char *local;
     size_t local_bytes, sums, panel, copy; /* floats */
     size_t rows;
 } dw;
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-static int64_t class_count(const dw *w)
-{
-    return w->classes[0] * w->classes[1] * w->classes[2];
-}
+static int64_t class_count(const dw *w) { return w->classes[0] * w->classes[1] * w->classes[2]; }
 
 /* ---- the problem's cut: nothing here may depend on threads ---- */
 
@@ -71,7 +70,8 @@ static int64_t class_patch(dw_class *c)
 
 static void class_cut(const dw *w, dw_class *c)
 {
-    int64_t room = CHUNK, samples = w->b.shape.n[FCS_N], channels = w->wide ? FCS_MR : w->a_channels;
+    int64_t room = CHUNK, samples = w->b.shape.n[FCS_N],
+            channels = w->wide ? FCS_MR : w->a_channels;
     c->taps = c->chunks = 1;
     for (int i = 3; i >= 0; i--) {
         int64_t n = i ? c->axis[i - 1].count : samples;
@@ -91,17 +91,15 @@ static void class_cut(const dw *w, dw_class *c)
 
 static void dw_class_of(const dw *w, int64_t i, dw_class *c)
 {
-    int64_t k[3] = {i / (w->classes[1] * w->classes[2]), i / w->classes[2] % w->classes[1], i % w->classes[2]};
+    int64_t k[3] = {i / (w->classes[1] * w->classes[2]), i / w->classes[2] % w->classes[1],
+                    i % w->classes[2]};
     *c = (dw_class){0};
     for (int j = 0; j < 3; j++)
         c->axis[j] = w->swapped ? fcs_axis_adjoint(w->dims[j], k[j]) : fcs_axis_forward(w->dims[j]);
     class_cut(w, c);
 }
 
-static size_t more(size_t a, int64_t b)
-{
-    return a > (size_t)b ? a : (size_t)b;
-}
+static size_t more(size_t a, int64_t b) { return a > (size_t)b ? a : (size_t)b; }
 
 static void dw_init(dw *w, const fcs_apply_args *a)
 {
@@ -134,9 +132,12 @@ static void dw_init(dw *w, const fcs_apply_args *a)
     }
     w->batch = least(w->groups, ceil_div(ROWS / FCS_MR * TILES, least(least_taps, TILES)));
     w->batches = ceil_div(w->groups, w->batch);
-    w->parts = least(ceil_div(PARTS, w->spans * w->batches), least(chunks, 1 + PART_FLOATS / floats));
-    w->sums = (size_t)(w->span * w->batch * (w->wide ? taps : ceil_div(taps * w->a_channels, FCS_MR)) * FCS_MR * FCS_NR);
-    w->local_bytes = fcs_lines(w->sums * sizeof(float)) + fcs_lines((size_t)w->span * w->panel * sizeof(float)) +
+    w->parts =
+        least(ceil_div(PARTS, w->spans * w->batches), least(chunks, 1 + PART_FLOATS / floats));
+    w->sums = (size_t)(w->span * w->batch *
+                       (w->wide ? taps : ceil_div(taps * w->a_channels, FCS_MR)) * FCS_MR * FCS_NR);
+    w->local_bytes = fcs_lines(w->sums * sizeof(float)) +
+                     fcs_lines((size_t)w->span * w->panel * sizeof(float)) +
                      fcs_lines(w->copy * sizeof(float)) + fcs_lines(w->rows * sizeof(int64_t));
 }
 
@@ -151,7 +152,9 @@ static size_t dw_scratch(const fcs_apply_args *a, int threads)
 
 /* ---- copies ---- */
 
-typedef struct chunk { int64_t first[4], size[4]; } chunk; /* N D H W of the lattice */
+typedef struct chunk {
+    int64_t first[4], size[4];
+} chunk; /* N D H W of the lattice */
 
 static chunk class_chunk(const dw *w, const dw_class *c, int64_t i)
 {
@@ -173,7 +176,8 @@ static void chunk_row(const chunk *k, int64_t i, int64_t at[3])
     at[2] = i % k->size[2];
 }
 
-/* Lanes first .. first + width - 1 of the chunk's pixels of B, one pixel after another, zeros beyond its channels. */
+/* Lanes first .. first + width - 1 of the chunk's pixels of B, one pixel after another, zeros
+ * beyond its channels. */
 static void copy_panel(const dw *w, const dw_class *c, const chunk *k, int64_t first, float *y)
 {
     const fcs_axis *ax = &c->axis[2];
@@ -183,8 +187,11 @@ static void copy_panel(const dw *w, const dw_class *c, const chunk *k, int64_t f
         chunk_row(k, i, at);
         line = k->first[0] + at[0];
         for (int j = 0; j < 2; j++)
-            line = line * w->b.shape.n[FCS_D + j] + c->axis[j].start + c->axis[j].step * (k->first[j + 1] + at[j + 1]);
-        const float *x = w->b.p + (line * w->b.shape.n[FCS_W] + ax->start + ax->step * k->first[3]) * w->b.cs + first;
+            line = line * w->b.shape.n[FCS_D + j] + c->axis[j].start +
+                   c->axis[j].step * (k->first[j + 1] + at[j + 1]);
+        const float *x =
+            w->b.p + (line * w->b.shape.n[FCS_W] + ax->start + ax->step * k->first[3]) * w->b.cs +
+            first;
         if (n == FCS_NR)
             for (int64_t q = 0; q < k->size[3]; q++, x += step, y += FCS_NR)
                 memcpy(y, x, FCS_NR * sizeof *y);
@@ -216,12 +223,15 @@ static void copy_pixels(float *y, const float *x, int64_t n, int64_t cs, int64_t
 }
 
 /* The chunk's patch of A, `channels` from `first` on, zeros outside the image. */
-static void copy_patch(const dw *w, const dw_class *c, const chunk *k, int64_t first, int64_t channels, float *y)
+static void copy_patch(const dw *w, const dw_class *c, const chunk *k, int64_t first,
+                       int64_t channels, float *y)
 {
     const fcs_axis *ax = &c->axis[2];
-    int64_t size[3], x0 = ax->reach * k->first[3] + ax->offset, row = c->patch[2] * channels, lo, hi;
+    int64_t size[3], x0 = ax->reach * k->first[3] + ax->offset, row = c->patch[2] * channels, lo,
+                     hi;
     for (int j = 0; j < 3; j++)
-        size[j] = (k->size[j + 1] - 1) * c->axis[j].reach + (c->axis[j].taps - 1) * c->axis[j].spread + 1;
+        size[j] =
+            (k->size[j + 1] - 1) * c->axis[j].reach + (c->axis[j].taps - 1) * c->axis[j].spread + 1;
     lo = x0 < 0 ? least(-x0, size[2]) : 0;
     hi = least(size[2], ax->size - x0);
     for (int64_t i = 0; i < k->size[0] * size[0] * size[1]; i++) {
@@ -235,15 +245,16 @@ static void copy_patch(const dw *w, const dw_class *c, const chunk *k, int64_t f
         }
         n = ((k->first[0] + n) * c->axis[0].size + z) * c->axis[1].size + v;
         memset(line, 0, (size_t)(lo * channels) * sizeof *line);
-        copy_pixels(line + lo * channels, w->a.p + (n * ax->size + x0 + lo) * w->a.cs + first, hi - lo, w->a.cs,
-                    channels);
+        copy_pixels(line + lo * channels, w->a.p + (n * ax->size + x0 + lo) * w->a.cs + first,
+                    hi - lo, w->a.cs, channels);
         memset(line + hi * channels, 0, (size_t)((size[2] - hi) * channels) * sizeof *line);
     }
 }
 
 /* ---- sums ---- */
 
-/* A chunk's pixels as a tile sees them: rows of A at row[i], `count` pixels `step` apart; B's behind one another. */
+/* A chunk's pixels as a tile sees them: rows of A at row[i], `count` pixels `step` apart; B's
+ * behind one another. */
 typedef struct pixels {
     const float *a, *b;
     const int64_t *row;
@@ -251,7 +262,8 @@ typedef struct pixels {
 } pixels;
 
 /* sum[m][lane] += over the pixels a[offset[m]] * b[lane]; mr and nv are literals. */
-FCS_INLINE void sum_tile(const pixels *p, const int64_t *offset, float *sum, const int mr, const int nv)
+FCS_INLINE void sum_tile(const pixels *p, const int64_t *offset, float *sum, const int mr,
+                         const int nv)
 {
     fcs_tile acc;
     const float *b = p->b;
@@ -276,19 +288,20 @@ FCS_INLINE void sum_tile(const pixels *p, const int64_t *offset, float *sum, con
         }
     }
     FCS_UNROLL
-    for (int m = 0; m < mr; m++)
+    for (int m = 0; m < mr; m++) {
         FCS_UNROLL
         for (int v = 0; v < nv; v++) {
             float *s = sum + m * FCS_NR + v * FCS_VLEN;
             fcs_vstore(s, fcs_vload(s) + acc[m][v]);
         }
+    }
 }
 
 typedef void tile_function(const pixels *p, const int64_t *offset, float *sum);
-#define FCS_DW_TILE(name, mr, nv)                                           \
-    static void name(const pixels *p, const int64_t *offset, float *sum)    \
-    {                                                                       \
-        sum_tile(p, offset, sum, mr, nv);                                   \
+#define FCS_DW_TILE(name, mr, nv)                                                                  \
+    static void name(const pixels *p, const int64_t *offset, float *sum)                           \
+    {                                                                                              \
+        sum_tile(p, offset, sum, mr, nv);                                                          \
     }
 FCS_DW_TILE(tile_third, FCS_MR / 3, FCS_NV)
 FCS_DW_TILE(tile_two_thirds, FCS_MR * 2 / 3, FCS_NV)
@@ -309,8 +322,8 @@ static int64_t tile_rows(int64_t n)
 
 typedef struct work {
     const dw_class *c;
-    int64_t first, channels;  /* A's channels in the patch */
-    int64_t values;           /* taps * channels */
+    int64_t first, channels; /* A's channels in the patch */
+    int64_t values;          /* taps * channels */
 } work;
 
 static work group_work(const dw *w, const dw_class *c, int64_t group)
@@ -324,10 +337,7 @@ static work group_work(const dw *w, const dw_class *c, int64_t group)
     return k;
 }
 
-static int64_t work_rows(const dw *w, const work *k)
-{
-    return w->wide ? k->channels : FCS_MR;
-}
+static int64_t work_rows(const dw *w, const work *k) { return w->wide ? k->channels : FCS_MR; }
 
 /* All taps of a group over a chunk; sums [tile][MR][NR]. */
 static void sum_chunk(const dw *w, const work *k, pixels *p, float *sums)
@@ -340,8 +350,10 @@ static void sum_chunk(const dw *w, const work *k, pixels *p, float *sums)
         int64_t n = tile_rows(least(rows, k->values - at));
         for (int64_t m = 0; m < n; m++) {
             int64_t v = at + m < k->values ? at + m : at, tap = v / k->channels;
-            int64_t plane = tap / x->taps / y->taps * z->spread, line = tap / x->taps % y->taps * y->spread;
-            offset[m] = ((plane * c->patch[1] + line) * c->patch[2] + tap % x->taps * x->spread) * k->channels +
+            int64_t plane = tap / x->taps / y->taps * z->spread,
+                    line = tap / x->taps % y->taps * y->spread;
+            offset[m] = ((plane * c->patch[1] + line) * c->patch[2] + tap % x->taps * x->spread) *
+                            k->channels +
                         v % k->channels;
         }
         tile_functions[w->width == FCS_NR][n / (FCS_MR / 3) - 1](p, offset, sums);
@@ -351,7 +363,8 @@ static void sum_chunk(const dw *w, const work *k, pixels *p, float *sums)
 static int64_t tap_kernel(const dw *w, const dw_class *c, int64_t tap)
 {
     const fcs_axis *z = &c->axis[0], *y = &c->axis[1], *x = &c->axis[2];
-    int64_t kz = z->k0 + z->dk * (tap / x->taps / y->taps), ky = y->k0 + y->dk * (tap / x->taps % y->taps);
+    int64_t kz = z->k0 + z->dk * (tap / x->taps / y->taps),
+            ky = y->k0 + y->dk * (tap / x->taps % y->taps);
     return (kz * w->dims[1].kernel + ky) * w->dims[2].kernel + x->k0 + x->dk * (tap % x->taps);
 }
 
@@ -364,7 +377,8 @@ static void write_sums(const dw *w, const work *k, int64_t lane0, const float *s
     for (int64_t v = 0; v < k->values; v++) {
         int64_t channel = k->first + v % k->channels;
         const float *s = sums + (v / rows * FCS_MR + v % rows) * FCS_NR;
-        float *y = out + tap_kernel(w, k->c, v / k->channels) * w->out.cs + channel * value_step + lane0 * lane_step;
+        float *y = out + tap_kernel(w, k->c, v / k->channels) * w->out.cs + channel * value_step +
+                   lane0 * lane_step;
         for (int64_t lane = 0; channel < w->a_channels && lane < lanes; lane++)
             y[lane * lane_step] = s[lane];
     }
@@ -372,17 +386,20 @@ static void write_sums(const dw *w, const work *k, int64_t lane0, const float *s
 
 static void dw_item(const dw *w, const dw_class *c, int64_t i, char *local)
 {
-    int64_t part = i % w->parts, batch = i / w->parts / w->spans, first = i / w->parts % w->spans * w->span;
+    int64_t part = i % w->parts, batch = i / w->parts / w->spans,
+            first = i / w->parts % w->spans * w->span;
     int64_t begin = batch * w->batch, end = least(begin + w->batch, w->groups);
     int64_t blocks = least(w->span, w->blocks - first);
-    float *sums = (float *)(void *)local, *panel = sums + fcs_lines(w->sums * sizeof(float)) / sizeof(float);
+    float *sums = (float *)(void *)local,
+          *panel = sums + fcs_lines(w->sums * sizeof(float)) / sizeof(float);
     float *copy = panel + fcs_lines((size_t)w->span * w->panel * sizeof(float)) / sizeof(float);
     int64_t *row = (int64_t *)(void *)((char *)copy + fcs_lines(w->copy * sizeof(float)));
     int64_t block_sums = (int64_t)w->sums / (w->span * w->batch);
     memset(sums, 0, w->sums * sizeof *sums);
     for (int64_t q = part * c->chunks / w->parts; q < (part + 1) * c->chunks / w->parts; q++) {
         chunk k = class_chunk(w, c, q);
-        pixels p = {.a = copy, .row = row, .rows = k.size[0] * k.size[1] * k.size[2], .count = k.size[3]};
+        pixels p = {
+            .a = copy, .row = row, .rows = k.size[0] * k.size[1] * k.size[2], .count = k.size[3]};
         for (int64_t b = 0; b < blocks; b++)
             copy_panel(w, c, &k, (first + b) * FCS_NR, panel + b * (int64_t)w->panel);
         for (int64_t g = begin; g < end; g++) {
@@ -391,7 +408,8 @@ static void dw_item(const dw *w, const dw_class *c, int64_t i, char *local)
             for (int64_t r = 0; r < p.rows; r++) {
                 int64_t at[3];
                 chunk_row(&k, r, at);
-                row[r] = ((at[0] * c->patch[0] + at[1] * c->axis[0].reach) * c->patch[1] + at[2] * c->axis[1].reach) *
+                row[r] = ((at[0] * c->patch[0] + at[1] * c->axis[0].reach) * c->patch[1] +
+                          at[2] * c->axis[1].reach) *
                          c->patch[2] * v.channels;
             }
             for (int64_t b = 0; b < blocks; b++) {
@@ -404,7 +422,8 @@ static void dw_item(const dw *w, const dw_class *c, int64_t i, char *local)
         work v = group_work(w, c, g);
         float *out = w->parts > 1 ? w->partial + part * fcs_shape_floats(w->out.shape) : w->out.p;
         for (int64_t b = 0; b < blocks; b++)
-            write_sums(w, &v, (first + b) * FCS_NR, sums + ((g - begin) * w->span + b) * block_sums, out);
+            write_sums(w, &v, (first + b) * FCS_NR, sums + ((g - begin) * w->span + b) * block_sums,
+                       out);
     }
 }
 
@@ -422,7 +441,8 @@ static void dw_clear(void *arg, int64_t begin, int64_t end, int thread)
 {
     const dw *w = arg;
     (void)thread;
-    memset((w->parts > 1 ? w->partial : w->out.p) + begin, 0, (size_t)(end - begin) * sizeof(float));
+    memset((w->parts > 1 ? w->partial : w->out.p) + begin, 0,
+           (size_t)(end - begin) * sizeof(float));
 }
 
 static void dw_add_parts(void *arg, int64_t begin, int64_t end, int thread)

@@ -1,9 +1,10 @@
 /* conv_few.c: conv and conv_dx with under eight output channels: lanes over taps.
  *
- * Each input pixel is multiplied by all taps that read it, one matrix product with (taps x output channels) columns;
- * the products are added where they belong. So no lane idles, and each input is read once. Two passes: per input row, the
- * sums along x, kept per (kz, ky); then per output row the sum of its (kz, ky) rows. Orders are fixed: x by tap class
- * and ascending input pixel, then kz, ky ascending. */
+ * Each input pixel is multiplied by all taps that read it, one matrix product with (taps x output
+ * channels) columns; the products are added where they belong. So no lane idles, and each input is
+ * read once. Two passes: per input row, the sums along x, kept per (kz, ky); then per output row
+ * the sum of its (kz, ky) rows. Orders are fixed: x by tap class and ascending input pixel, then
+ * kz, ky ascending. */
 #include "cpu/cpu.h"
 #include "cpu/kernels/axis.h"
 #include "cpu/kernels/conv.h"
@@ -20,21 +21,19 @@ typedef struct few_class {
 typedef struct few {
     fcs_view in, out;
     const float *w;
-    int64_t inputs, channels;            /* channels in and out */
+    int64_t inputs, channels;               /* channels in and out */
     int64_t channel_step, k_step, tap_step; /* of w: output channel, input channel, tap */
     fcs_conv_dims dims[3];
     bool adjoint;
     int64_t classes[3];
     few_class *table;
     float *rows, *local;
-    int64_t row_floats, sample_floats, samples, first; /* of rows: one (kz, ky), one sample; samples per pass */
+    int64_t row_floats, sample_floats, samples,
+        first; /* of rows: one (kz, ky), one sample; samples per pass */
     size_t local_floats;
 } few;
 
-static int64_t padded(int64_t columns)
-{
-    return (columns + FCS_VLEN - 1) / FCS_VLEN * FCS_VLEN;
-}
+static int64_t padded(int64_t columns) { return (columns + FCS_VLEN - 1) / FCS_VLEN * FCS_VLEN; }
 
 static void few_init(few *f, const fcs_apply_args *a, bool adjoint)
 {
@@ -57,10 +56,7 @@ static void few_init(few *f, const fcs_apply_args *a, bool adjoint)
     f->local_floats = (size_t)(FCS_MR * (padded(taps * f->channels) + f->inputs + 16));
 }
 
-static int64_t few_classes(const few *f)
-{
-    return f->classes[0] * f->classes[1] * f->classes[2];
-}
+static int64_t few_classes(const few *f) { return f->classes[0] * f->classes[1] * f->classes[2]; }
 
 /* Floats of all packed weights: each class's columns are padded. */
 static size_t few_weights(const few *f)
@@ -73,7 +69,8 @@ size_t FCS_SYM(conv_few_scratch)(const fcs_apply_args *a, int threads, bool adjo
 {
     few f;
     few_init(&f, a, adjoint);
-    return fcs_lines((size_t)few_classes(&f) * sizeof(few_class)) + fcs_lines(few_weights(&f) * sizeof(float)) +
+    return fcs_lines((size_t)few_classes(&f) * sizeof(few_class)) +
+           fcs_lines(few_weights(&f) * sizeof(float)) +
            fcs_lines((size_t)(f.samples * f.sample_floats) * sizeof(float)) +
            (size_t)threads * fcs_lines(f.local_floats * sizeof(float));
 }
@@ -90,7 +87,8 @@ static void few_tables(few *f, float *weights)
 {
     for (int64_t i = 0; i < few_classes(f); i++) {
         few_class *c = &f->table[i];
-        int64_t k[3] = {i / (f->classes[1] * f->classes[2]), i / f->classes[2] % f->classes[1], i % f->classes[2]};
+        int64_t k[3] = {i / (f->classes[1] * f->classes[2]), i / f->classes[2] % f->classes[1],
+                        i % f->classes[2]};
         c->columns = f->channels;
         for (int j = 0; j < 3; j++) {
             fcs_conv_dims d = f->dims[j];
@@ -103,10 +101,7 @@ static void few_tables(few *f, float *weights)
     }
 }
 
-static int64_t tap_index(const fcs_axis *a, int64_t j)
-{
-    return a->k0 + a->dk * j;
-}
+static int64_t tap_index(const fcs_axis *a, int64_t j) { return a->k0 + a->dk * j; }
 
 /* Column (jz, jy, jx, channel) of a class: where it lies in w. */
 static int64_t column_offset(const few *f, const few_class *c, int64_t column)
@@ -137,15 +132,18 @@ static void few_pack(const few *f, const few_class *c)
 
 /* ---- first pass: sums along x ---- */
 
-/* Adds the products of input pixels q + skip .. q + MR - 1 of a row to its partial rows; taps descending, so that an
- * output's sum runs over ascending input pixels whatever tile they are in. */
-static void few_spread(const few *f, const few_class *c, const float *products, float *rows, int64_t q, int64_t skip)
+/* Adds the products of input pixels q + skip .. q + MR - 1 of a row to its partial rows; taps
+ * descending, so that an output's sum runs over ascending input pixels whatever tile they are in.
+ */
+static void few_spread(const few *f, const few_class *c, const float *products, float *rows,
+                       int64_t q, int64_t skip)
 {
     const fcs_axis *y = &c->axis[1], *x = &c->axis[2];
     int64_t end = q + FCS_MR < x->count ? q + FCS_MR : x->count;
     for (int64_t column = c->columns - 1; column >= 0; column--) {
         int64_t channel = column % f->channels, tap = column / f->channels;
-        int64_t kz = tap_index(&c->axis[0], tap / x->taps / y->taps), ky = tap_index(y, tap / x->taps % y->taps);
+        int64_t kz = tap_index(&c->axis[0], tap / x->taps / y->taps),
+                ky = tap_index(y, tap / x->taps % y->taps);
         int64_t at = x->offset + x->spread * (tap % x->taps), lo = q + skip, hi = end;
         float *row = rows + (kz * f->dims[1].kernel + ky) * f->row_floats + channel;
         while (lo < hi && x->reach * lo + at < 0)
@@ -171,7 +169,8 @@ static void few_row(const few *f, const few_class *c, const float *in, float *ro
         return;
     if (x->count < FCS_MR) {
         for (int64_t m = 0; m < FCS_MR; m++)
-            memcpy(patch + m * f->inputs, in + (m < x->count ? m : 0) * step, (size_t)f->inputs * sizeof *patch);
+            memcpy(patch + m * f->inputs, in + (m < x->count ? m : 0) * step,
+                   (size_t)f->inputs * sizeof *patch);
         in = patch;
         step = f->inputs;
     }
@@ -179,8 +178,8 @@ static void few_row(const few *f, const few_class *c, const float *in, float *ro
         int64_t q = x->count < FCS_MR ? 0 : done + FCS_MR > x->count ? x->count - FCS_MR : done;
         for (int64_t at = 0, width; at < c->width; at += width) {
             width = block_width(c, at);
-            fcs_tile_runs(1, start, f->inputs, in + q * step, step, c->weights + at * f->inputs, (int)width, out, at,
-                          false);
+            fcs_tile_runs(1, start, f->inputs, in + q * step, step, c->weights + at * f->inputs,
+                          (int)width, out, at, false);
         }
         few_spread(f, c, products, rows, q, done - q);
     }
@@ -199,12 +198,15 @@ static int64_t class_of(const few *f, int axis, int64_t i)
 static void few_inputs(void *arg, int64_t begin, int64_t end, int thread)
 {
     const few *f = arg;
-    float *local = f->local + (size_t)thread * (fcs_lines(f->local_floats * sizeof(float)) / sizeof(float));
+    float *local =
+        f->local + (size_t)thread * (fcs_lines(f->local_floats * sizeof(float)) / sizeof(float));
     int64_t height = f->in.shape.n[FCS_H], depth = f->in.shape.n[FCS_D];
     int64_t slots = f->dims[0].kernel * f->dims[1].kernel;
     for (int64_t i = begin; i < end; i++) {
-        int64_t z = i / height % depth, y = i % height, cz = class_of(f, 0, z), cy = class_of(f, 1, y);
-        const float *in = f->in.p + (f->first * depth * height + i) * f->in.shape.n[FCS_W] * f->in.cs;
+        int64_t z = i / height % depth, y = i % height, cz = class_of(f, 0, z),
+                cy = class_of(f, 1, y);
+        const float *in =
+            f->in.p + (f->first * depth * height + i) * f->in.shape.n[FCS_W] * f->in.cs;
         float *rows = f->rows + i * slots * f->row_floats;
         if (cz < 0 || cy < 0)
             continue;
@@ -241,7 +243,9 @@ static void few_outputs(void *arg, int64_t begin, int64_t end, int thread)
                 int64_t z = meet(f, 0, i / height % depth, kz), y = meet(f, 1, i % height, ky);
                 if (z < 0 || y < 0)
                     continue;
-                int64_t slot = ((z * f->in.shape.n[FCS_H] + y) * f->dims[0].kernel + kz) * f->dims[1].kernel + ky;
+                int64_t slot =
+                    ((z * f->in.shape.n[FCS_H] + y) * f->dims[0].kernel + kz) * f->dims[1].kernel +
+                    ky;
                 for (int64_t j = 0; j < n; j++)
                     out[j] += sample[slot * n + j];
             }
@@ -252,7 +256,8 @@ void FCS_SYM(conv_few_run)(const fcs_cpu_call *call, bool adjoint)
 {
     few f;
     few_init(&f, call->args, adjoint);
-    int64_t taps = f.dims[0].kernel * f.dims[1].kernel * f.dims[2].kernel, n = call->out.shape.n[FCS_N];
+    int64_t taps = f.dims[0].kernel * f.dims[1].kernel * f.dims[2].kernel,
+            n = call->out.shape.n[FCS_N];
     char *at = call->scratch;
     f.table = (few_class *)(void *)at;
     at += fcs_lines((size_t)few_classes(&f) * sizeof(few_class));
@@ -271,7 +276,9 @@ void FCS_SYM(conv_few_run)(const fcs_cpu_call *call, bool adjoint)
         few_pack(&f, &f.table[i]);
     for (f.first = 0; f.first < n; f.first += f.samples) {
         int64_t samples = f.samples < n - f.first ? f.samples : n - f.first;
-        fcs_parallel(call->team, samples * f.in.shape.n[FCS_D] * f.in.shape.n[FCS_H], 1, few_inputs, &f);
-        fcs_parallel(call->team, samples * f.out.shape.n[FCS_D] * f.out.shape.n[FCS_H], 4, few_outputs, &f);
+        fcs_parallel(call->team, samples * f.in.shape.n[FCS_D] * f.in.shape.n[FCS_H], 1, few_inputs,
+                     &f);
+        fcs_parallel(call->team, samples * f.out.shape.n[FCS_D] * f.out.shape.n[FCS_H], 4,
+                     few_outputs, &f);
     }
 }

@@ -5,13 +5,15 @@ static void crop_rows(void *arg, int64_t begin, int64_t end, int thread)
 {
     const fcs_cpu_call *call = arg;
     const fcs_view *in = &call->in[0], *out = &call->out;
-    const int64_t *lead = call->args->attrs.i, width = out->shape.n[FCS_W], channels = out->shape.n[FCS_C];
+    const int64_t *lead = call->args->attrs.i, width = out->shape.n[FCS_W],
+                  channels = out->shape.n[FCS_C];
     (void)thread;
     for (int64_t row = begin; row < end; row++) {
         int64_t n, d, h;
         fcs_rows_at(out, row, &n, &d, &h);
         float *y = fcs_rows_pixel(out, n, d, h, 0);
-        const float *x = fcs_rows_pixel(in, n + lead[FCS_N], d + lead[FCS_D], h + lead[FCS_H], lead[FCS_W]);
+        const float *x =
+            fcs_rows_pixel(in, n + lead[FCS_N], d + lead[FCS_D], h + lead[FCS_H], lead[FCS_W]);
         if (in->shape.n[FCS_C] == channels) {
             memcpy(y, x, (size_t)(width * out->cs) * sizeof *y);
             continue;

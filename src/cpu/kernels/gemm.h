@@ -1,7 +1,9 @@
-/* gemm.h: the register tile that convolution and matrix product share: MR rows times NR = NV vectors of columns.
+/* gemm.h: the register tile that convolution and matrix product share: MR rows times NR = NV
+ * vectors of columns.
  *
- * acc[m][n] += sum_k a[m * am + k * ak] * b[k * bk + n], k ascending, one fma each: the sequence of operations of an
- * element depends on nothing but k, so neither position nor tile changes its bits. */
+ * acc[m][n] += sum_k a[m * am + k * ak] * b[k * bk + n], k ascending, one fma each: the sequence of
+ * operations of an element depends on nothing but k, so neither position nor tile changes its bits.
+ */
 #ifndef FCS_GEMM_H
 #define FCS_GEMM_H
 
@@ -21,15 +23,16 @@ typedef fcs_vf fcs_tile[FCS_MR][FCS_NV];
 FCS_INLINE void fcs_tile_zero(fcs_tile acc, const int nv)
 {
     FCS_UNROLL
-    for (int m = 0; m < FCS_MR; m++)
+    for (int m = 0; m < FCS_MR; m++) {
         FCS_UNROLL
         for (int v = 0; v < nv; v++)
             acc[m][v] = (fcs_vf){0};
+    }
 }
 
 /* nv, and those of am, ak, bk that are literals at the call, become constants. */
-FCS_INLINE void fcs_tile_sum(fcs_tile acc, const int nv, const float *a, int64_t am, int64_t ak, const float *b,
-                             int64_t bk, int64_t length)
+FCS_INLINE void fcs_tile_sum(fcs_tile acc, const int nv, const float *a, int64_t am, int64_t ak,
+                             const float *b, int64_t bk, int64_t length)
 {
     for (int64_t k = 0; k < length; k++, b += bk) {
         fcs_vf row[FCS_NV];
@@ -50,27 +53,31 @@ FCS_INLINE void fcs_tile_sum(fcs_tile acc, const int nv, const float *a, int64_t
 FCS_INLINE void fcs_tile_store(fcs_tile acc, const int nv, float *const *c, int64_t at, bool add)
 {
     FCS_UNROLL
-    for (int m = 0; m < FCS_MR; m++)
+    for (int m = 0; m < FCS_MR; m++) {
         FCS_UNROLL
         for (int v = 0; v < nv; v++) {
             float *p = c[m] + at + v * FCS_VLEN;
             fcs_vstore(p, add ? fcs_vload(p) + acc[m][v] : acc[m][v]);
         }
+    }
 }
 
 FCS_INLINE void fcs_tile_prefetch(float *const *c, int64_t at)
 {
     FCS_UNROLL
-    for (int m = 0; m < FCS_MR; m++)
+    for (int m = 0; m < FCS_MR; m++) {
         FCS_UNROLL
         for (int v = 0; v < FCS_NR; v += 16)
             __builtin_prefetch(c[m] + at + v, 1);
+    }
 }
 
-/* `runs` stretches of `length` floats in each row of a, at the offsets given, against the rows of b one after another
+/* `runs` stretches of `length` floats in each row of a, at the offsets given, against the rows of b
+ * one after another
  * (`width` columns, FCS_NR or FCS_VLEN). */
-static inline void fcs_tile_runs(int64_t runs, const int64_t *offset, int64_t length, const float *a, int64_t am,
-                                 const float *b, int width, float *const *c, int64_t at, bool add)
+static inline void fcs_tile_runs(int64_t runs, const int64_t *offset, int64_t length,
+                                 const float *a, int64_t am, const float *b, int width,
+                                 float *const *c, int64_t at, bool add)
 {
     fcs_tile acc;
     if (add)
@@ -89,8 +96,8 @@ static inline void fcs_tile_runs(int64_t runs, const int64_t *offset, int64_t le
 }
 
 /* y[k][lane] = w[lane * lane_step + k * k_step] for k < n, zeros in lanes lanes..width-1. */
-static inline void fcs_pack(float *restrict y, const float *restrict w, int64_t n, int64_t k_step, int64_t lane_step,
-                            int64_t lanes, int64_t width)
+static inline void fcs_pack(float *restrict y, const float *restrict w, int64_t n, int64_t k_step,
+                            int64_t lane_step, int64_t lanes, int64_t width)
 {
     if (lane_step == 1) {
         for (int64_t k = 0; k < n; k++) {
@@ -107,9 +114,6 @@ static inline void fcs_pack(float *restrict y, const float *restrict w, int64_t 
 }
 
 /* Bytes rounded up to whole cache lines: how scratch is divided. */
-FCS_INLINE size_t fcs_lines(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
+FCS_INLINE size_t fcs_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 #endif

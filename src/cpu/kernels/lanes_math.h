@@ -1,9 +1,9 @@
 /* lanes_math.h: the helper names of ops.def's expressions, for the CPU: functions on vectors.
  *
- * Errors, in units of the last place, with and without fma: exp 1, log 0.8, tanh 1.3, sigmoid 2.1, softplus 1.8
- * (tests/test_kernels.c).
- * Infinities and zeros come out as in C's functions, a NaN stays a NaN, results may be subnormal. Polynomials of exp, log
- * and tanh: S. Moshier's Cephes library (single precision). */
+ * Errors, in units of the last place, with and without fma: exp 1, log 0.8, tanh 1.3, sigmoid 2.1,
+ * softplus 1.8 (tests/test_kernels.c). Infinities and zeros come out as in C's functions, a NaN
+ * stays a NaN, results may be subnormal. Polynomials of exp, log and tanh: S. Moshier's Cephes
+ * library (single precision). */
 #ifndef FCS_LANES_MATH_H
 #define FCS_LANES_MATH_H
 
@@ -28,16 +28,10 @@
 #define FCS_SIGMOID(a) fcs_lanes_sigmoid(a)
 #define FCS_SOFTPLUS(a) fcs_lanes_softplus(a)
 
-FCS_INLINE fcs_vf fcs_lanes_abs(fcs_vf a)
-{
-    return (fcs_vf)((fcs_vu)a & 0x7fffffffu);
-}
+FCS_INLINE fcs_vf fcs_lanes_abs(fcs_vf a) { return (fcs_vf)((fcs_vu)a & 0x7fffffffu); }
 
 /* All lanes the float with these bits. */
-FCS_INLINE fcs_vf fcs_lanes_bits(uint32_t bits)
-{
-    return (fcs_vf)(bits - (fcs_vu){0});
-}
+FCS_INLINE fcs_vf fcs_lanes_bits(uint32_t bits) { return (fcs_vf)(bits - (fcs_vu){0}); }
 
 /* Correctly rounded. Vector extensions have no square root. */
 FCS_INLINE fcs_vf fcs_lanes_sqrt(fcs_vf a)
@@ -58,13 +52,10 @@ FCS_INLINE fcs_vf fcs_lanes_sqrt(fcs_vf a)
 }
 
 /* 2^n for |n| <= 126, as the bits of the exponent; anything for what is made of a NaN. */
-FCS_INLINE fcs_vf fcs_lanes_power(fcs_vi n)
-{
-    return (fcs_vf)(((fcs_vu)n + 127u) << 23);
-}
+FCS_INLINE fcs_vf fcs_lanes_power(fcs_vi n) { return (fcs_vf)(((fcs_vu)n + 127u) << 23); }
 
-/* x = n log 2 + r, |r| <= log(2) / 2; exp(r) = 1 + r + r^2 P(r); 2^n in two factors, so that the result may leave the
- * normal numbers with one rounding. */
+/* x = n log 2 + r, |r| <= log(2) / 2; exp(r) = 1 + r + r^2 P(r); 2^n in two factors, so that the
+ * result may leave the normal numbers with one rounding. */
 FCS_INLINE fcs_vf fcs_lanes_exp(fcs_vf x)
 {
     const float magic = 12582912; /* 1.5 * 2^23: adding it rounds to whole numbers */
@@ -72,7 +63,7 @@ FCS_INLINE fcs_vf fcs_lanes_exp(fcs_vf x)
     x = FCS_SELECT(x < -105, fcs_vset(-105), x);
     fcs_vf t = x * 1.44269504088896341f + magic, n = t - magic;
     fcs_vi k = (fcs_vi)((fcs_vu)t - 0x4b400000u); /* n as integers */
-    fcs_vf r = x - n * 0.693359375f;              /* exact: nine bits of log 2; then the rest of it */
+    fcs_vf r = x - n * 0.693359375f; /* exact: nine bits of log 2; then the rest of it */
     r = r + n * 2.12194440e-4f;
     fcs_vf p = r * 1.9875691500e-4f + 1.3981999507e-3f;
     p = p * r + 8.3334519073e-3f;
@@ -104,7 +95,7 @@ FCS_INLINE fcs_vf fcs_lanes_log(fcs_vf x)
     y = y - 0.5f * (f * f);
     y = f + y + n * 0.693359375f;
     const fcs_vf infinity = fcs_lanes_bits(0x7f800000u);
-    y = FCS_SELECT(x < infinity, y, x);             /* infinity and NaN */
+    y = FCS_SELECT(x < infinity, y, x); /* infinity and NaN */
     y = FCS_SELECT(x < 0, infinity - infinity, y);
     return FCS_SELECT(x == 0, -infinity, y);
 }
@@ -130,7 +121,8 @@ FCS_INLINE fcs_vf fcs_lanes_sigmoid(fcs_vf x)
     return FCS_SELECT(x < 0, e, FCS_ONE) / (e + 1);
 }
 
-/* log(1 + exp(x)) = max(x, 0) + log(1 + e), e = exp(-|x|); what rounding 1 + e to u loses comes back as (e - (u-1)) / u. */
+/* log(1 + exp(x)) = max(x, 0) + log(1 + e), e = exp(-|x|); what rounding 1 + e to u loses comes
+ * back as (e - (u-1)) / u. */
 FCS_INLINE fcs_vf fcs_lanes_softplus(fcs_vf x)
 {
     fcs_vf e = fcs_lanes_exp(-fcs_lanes_abs(x)), u = e + 1;

@@ -1,14 +1,24 @@
 /* matmul.c: y[M, N] = op(a) op(b), op the identity or the transpose.
  *
- * The product goes in passes of at most PASS_K x PASS_N of op(b), packed once for the whole team; then blocks of rows go
- * over it in chunks of CHUNK products, register tile by register tile. With few rows each item packs the block of columns
- * that it alone uses. The chunks are the same either way, so are the bits. */
+ * The product goes in passes of at most PASS_K x PASS_N of op(b), packed once for the whole team;
+ * then blocks of rows go over it in chunks of CHUNK products, register tile by register tile. With
+ * few rows each item packs the block of columns that it alone uses. The chunks are the same either
+ * way, so are the bits. */
 #include "cpu/cpu.h"
 #include "cpu/kernels/conv.h"
 #include "ops/ops.h"
 
-enum { CHUNK = 256, GROUP = 512, PASS_K = 2048, PASS_N = 2048, BLOCK = 384, FEW_ROWS = 64, SPAN = 128 };
-_Static_assert(PASS_K % CHUNK == 0 && PASS_N % GROUP == 0 && GROUP % FCS_NR == 0, "passes hold whole chunks");
+enum {
+    CHUNK = 256, /* products summed in one go */
+    GROUP = 512, /* columns of a work item */
+    BLOCK = 384, /* rows of a work item, at most */
+    PASS_K = 2048,
+    PASS_N = 2048, /* of op(b), packed at a time */
+    FEW_ROWS = 64,
+    SPAN = 128 /* with that few rows: columns of a work item, at most */
+};
+_Static_assert(PASS_K % CHUNK == 0 && PASS_N % GROUP == 0 && GROUP % FCS_NR == 0,
+               "passes hold whole chunks");
 
 typedef struct product {
     fcs_view a, b, out;
@@ -20,10 +30,7 @@ typedef struct product {
     size_t local_floats;
 } product;
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static void product_init(product *p, const fcs_apply_args *a)
 {
@@ -47,19 +54,21 @@ static size_t matmul_scratch(const fcs_apply_args *a, int threads)
 }
 
 /* k0 .. k0 + n - 1 of one block of columns, [k][width]. */
-static void pack_columns(const product *p, int64_t k0, int64_t n, int64_t column, int64_t width, float *y)
+static void pack_columns(const product *p, int64_t k0, int64_t n, int64_t column, int64_t width,
+                         float *y)
 {
-    int64_t k_step = p->tb ? 1 : p->b.cs, lane_step = p->tb ? p->b.cs : 1, lanes = least(width, p->lanes - column);
-    fcs_pack(y, p->b.p + k0 * k_step + column * lane_step, n, k_step, lane_step, lanes < 0 ? 0 : lanes, width);
+    int64_t k_step = p->tb ? 1 : p->b.cs, lane_step = p->tb ? p->b.cs : 1,
+            lanes = least(width, p->lanes - column);
+    fcs_pack(y, p->b.p + k0 * k_step + column * lane_step, n, k_step, lane_step,
+             lanes < 0 ? 0 : lanes, width);
 }
 
-static int64_t block_width(int64_t left)
-{
-    return left < FCS_NR ? FCS_VLEN : FCS_NR;
-}
+static int64_t block_width(int64_t left) { return left < FCS_NR ? FCS_VLEN : FCS_NR; }
 
-/* Rows row .. row + MR - 1 of op(a), k0 .. k0 + n - 1: where they lie, or copied, zeros for those that do not exist. */
-static const float *tile_a(const product *p, int64_t row, int64_t k0, int64_t n, float *patch, int64_t *stride)
+/* Rows row .. row + MR - 1 of op(a), k0 .. k0 + n - 1: where they lie, or copied, zeros for those
+ * that do not exist. */
+static const float *tile_a(const product *p, int64_t row, int64_t k0, int64_t n, float *patch,
+                           int64_t *stride)
 {
     int64_t exist = least(FCS_MR, p->rows - row), cs = p->a.cs;
     *stride = cs;
@@ -79,15 +88,16 @@ static const float *tile_a(const product *p, int64_t row, int64_t k0, int64_t n,
 }
 
 /* Adds one chunk's products to a tile of y. b: [k][width]. */
-static void tile_y(const product *p, int64_t row, int64_t column, int64_t width, int64_t k0, int64_t n, const float *a,
-                   int64_t stride, const float *b, float *spare)
+static void tile_y(const product *p, int64_t row, int64_t column, int64_t width, int64_t k0,
+                   int64_t n, const float *a, int64_t stride, const float *b, float *spare)
 {
     static const int64_t start[1] = {0};
     float *out[FCS_MR];
     bool narrow = p->lanes < 8;
     for (int64_t m = 0; m < FCS_MR; m++)
-        out[m] = narrow ? spare + m * FCS_NR : row + m < p->rows ? p->out.p + (row + m) * p->out.cs + column
-                                                                 : spare + FCS_MR * FCS_NR;
+        out[m] = narrow              ? spare + m * FCS_NR
+                 : row + m < p->rows ? p->out.p + (row + m) * p->out.cs + column
+                                     : spare + FCS_MR * FCS_NR;
     fcs_tile_runs(1, start, n, a, stride, b, (int)width, out, 0, !narrow && k0 > 0);
     if (!narrow)
         return;
@@ -112,7 +122,8 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
     int64_t blocks = (p->pass_n + FCS_NR - 1) / FCS_NR;
     (void)thread;
     for (int64_t i = begin; i < end; i++) {
-        int64_t k = i / blocks * CHUNK, n = least(CHUNK, p->pass_k - k), column = i % blocks * FCS_NR;
+        int64_t k = i / blocks * CHUNK, n = least(CHUNK, p->pass_k - k),
+                column = i % blocks * FCS_NR;
         pack_columns(p, p->k0 + k, n, p->n0 + column, block_width(p->pass_n - column),
                      p->packed + k * p->pass_n + column * n);
     }
@@ -132,7 +143,8 @@ static void row_items(void *arg, int64_t begin, int64_t end, int thread)
                 const float *a = tile_a(p, row, p->k0 + k, n, patch, &stride);
                 for (int64_t at = left; at < right; at += width) {
                     width = block_width(right - at);
-                    tile_y(p, row, p->n0 + at, width, p->k0 + k, n, a, stride, p->packed + k * p->pass_n + at * n, spare);
+                    tile_y(p, row, p->n0 + at, width, p->k0 + k, n, a, stride,
+                           p->packed + k * p->pass_n + at * n, spare);
                 }
             }
     }
@@ -149,7 +161,9 @@ static void many_rows(product *p, fcs_team *team)
             int64_t block = p->rows * groups / (4 * fcs_team_size(team));
             block = block > BLOCK ? BLOCK : block < FCS_MR ? FCS_MR : block;
             p->block = (block + FCS_MR - 1) / FCS_MR * FCS_MR;
-            fcs_parallel(team, (p->pass_k + CHUNK - 1) / CHUNK * ((p->pass_n + FCS_NR - 1) / FCS_NR), 1, pack_items, p);
+            fcs_parallel(team,
+                         (p->pass_k + CHUNK - 1) / CHUNK * ((p->pass_n + FCS_NR - 1) / FCS_NR), 1,
+                         pack_items, p);
             fcs_parallel(team, (p->rows + p->block - 1) / p->block * groups, 1, row_items, p);
         }
 }
@@ -157,7 +171,8 @@ static void many_rows(product *p, fcs_team *team)
 /* ---- few rows ---- */
 
 /* All blocks of an item's columns. Rows of b are read once, from left to right. */
-static void pack_span(const product *p, int64_t k0, int64_t n, int64_t first, int64_t last, float *y)
+static void pack_span(const product *p, int64_t k0, int64_t n, int64_t first, int64_t last,
+                      float *y)
 {
     if (p->tb || last > p->lanes) {
         for (int64_t at = first; at < last; at += FCS_NR)
@@ -167,7 +182,8 @@ static void pack_span(const product *p, int64_t k0, int64_t n, int64_t first, in
     for (int64_t k = 0; k < n; k++)
         for (int64_t at = first, width; at < last; at += width) {
             width = block_width(last - at);
-            memcpy(y + (at - first) * n + k * width, p->b.p + (k0 + k) * p->b.cs + at, (size_t)width * sizeof *y);
+            memcpy(y + (at - first) * n + k * width, p->b.p + (k0 + k) * p->b.cs + at,
+                   (size_t)width * sizeof *y);
         }
 }
 

@@ -1,8 +1,10 @@
-/* pad.c: zeros around the input; attributes: leading counts in i[0..4], trailing ones in i[5..9]. */
+/* pad.c: zeros around the input; attributes: leading counts in i[0..4], trailing ones in i[5..9].
+ */
 #include "cpu/kernels/rows.h"
 
 /* The inside of a row whose channels are shifted by `before`. */
-static void pad_channels(const fcs_view *out, const fcs_view *in, float *y, const float *x, int64_t before)
+static void pad_channels(const fcs_view *out, const fcs_view *in, float *y, const float *x,
+                         int64_t before)
 {
     int64_t channels = in->shape.n[FCS_C];
     for (int64_t w = 0; w < in->shape.n[FCS_W]; w++, y += out->cs, x += in->cs) {
@@ -30,8 +32,10 @@ static void pad_rows(void *arg, int64_t begin, int64_t end, int thread)
         const float *x = fcs_rows_pixel(in, n, d, h, 0);
         float *inside = y + lead[FCS_W] * out->cs;
         fcs_rows_zero(y, lead[FCS_W] * out->cs);
-        if (out->shape.n[FCS_C] == s[FCS_C]) memcpy(inside, x, (size_t)(s[FCS_W] * in->cs) * sizeof *x);
-        else pad_channels(out, in, inside, x, lead[FCS_C]);
+        if (out->shape.n[FCS_C] == s[FCS_C])
+            memcpy(inside, x, (size_t)(s[FCS_W] * in->cs) * sizeof *x);
+        else
+            pad_channels(out, in, inside, x, lead[FCS_C]);
         fcs_rows_zero(inside + s[FCS_W] * out->cs, (width - lead[FCS_W] - s[FCS_W]) * out->cs);
     }
 }

@@ -9,13 +9,16 @@ static __attribute__((noinline)) void multiply_add(float *y, float first, float 
     fcs_vf x[CHAINS];
     const fcs_vf a = fcs_vset(first), b = fcs_vset(second);
     FCS_UNROLL
-    for (int k = 0; k < CHAINS; k++) x[k] = fcs_vset(y[k]);
+    for (int k = 0; k < CHAINS; k++)
+        x[k] = fcs_vset(y[k]);
     for (int r = 0; r < ROUNDS; r++) {
         FCS_UNROLL
-        for (int k = 0; k < CHAINS; k++) x[k] = fcs_vfma(x[k], a, b);
+        for (int k = 0; k < CHAINS; k++)
+            x[k] = fcs_vfma(x[k], a, b);
     }
     FCS_UNROLL
-    for (int k = 0; k < CHAINS; k++) y[k] = fcs_vsum(x[k]) / FCS_VLEN;
+    for (int k = 0; k < CHAINS; k++)
+        y[k] = fcs_vsum(x[k]) / FCS_VLEN;
 }
 
 double FCS_SYM(fma_peak)(double seconds)
@@ -25,11 +28,13 @@ double FCS_SYM(fma_peak)(double seconds)
     double best = 0, end = fcs_seconds() + seconds;
     do {
         double start = fcs_seconds();
-        for (int i = 0; i < 20; i++) multiply_add(y, 0.5f, 0.25f);
+        for (int i = 0; i < 20; i++)
+            multiply_add(y, 0.5f, 0.25f);
         double rate = 20 * flops / (fcs_seconds() - start) * 1e-9;
         best = rate > best ? rate : best;
     } while (fcs_seconds() < end);
     float used = 0; /* every chain counts, so that the compiler leaves none out */
-    for (int k = 0; k < CHAINS; k++) used += y[k];
+    for (int k = 0; k < CHAINS; k++)
+        used += y[k];
     return used >= 0 ? best : 0;
 }

@@ -33,23 +33,28 @@ FCS_INLINE float *fcs_rows_pixel(const fcs_view *v, int64_t n, int64_t d, int64_
 
 FCS_INLINE void fcs_rows_zero(float *y, int64_t n)
 {
-    if (n > 0) memset(y, 0, (size_t)n * sizeof *y);
+    if (n > 0)
+        memset(y, 0, (size_t)n * sizeof *y);
 }
 
 /* y = x, n floats: few, so that a call of memcpy would be the larger part. */
 FCS_INLINE void fcs_rows_copy(float *y, const float *x, int64_t n)
 {
     int64_t i = 0;
-    for (; i + FCS_VLEN <= n; i += FCS_VLEN) fcs_vstore(y + i, fcs_vload(x + i));
-    for (; i < n; i++) y[i] = x[i];
+    for (; i + FCS_VLEN <= n; i += FCS_VLEN)
+        fcs_vstore(y + i, fcs_vload(x + i));
+    for (; i < n; i++)
+        y[i] = x[i];
 }
 
 /* y += x, n floats. */
 FCS_INLINE void fcs_rows_add(float *y, const float *x, int64_t n)
 {
     int64_t i = 0;
-    for (; i + FCS_VLEN <= n; i += FCS_VLEN) fcs_vstore(y + i, fcs_vload(y + i) + fcs_vload(x + i));
-    for (; i < n; i++) y[i] += x[i];
+    for (; i + FCS_VLEN <= n; i += FCS_VLEN)
+        fcs_vstore(y + i, fcs_vload(y + i) + fcs_vload(x + i));
+    for (; i < n; i++)
+        y[i] += x[i];
 }
 
 #endif

@@ -1,8 +1,9 @@
 /* simd.h: vectors for kernel bodies, on GCC/Clang vector extensions.
  *
- * Every kernel body is compiled once per instruction set with -DFCS_ISA=<name> -DFCS_VLEN=<floats per vector> and the
- * instruction set's -m flags, -O3 -ffp-contract=fast (a * b + c is one fma where the machine has it). All external
- * symbols go through FCS_SYM, so the copies live side by side; everything else is static. */
+ * Every kernel body is compiled once per instruction set with -DFCS_ISA=<name> -DFCS_VLEN=<floats
+ * per vector> and the instruction set's -m flags, -O3 -ffp-contract=fast (a * b + c is one fma
+ * where the machine has it). All external symbols go through FCS_SYM, so the copies live side by
+ * side; everything else is static. */
 #ifndef FCS_SIMD_H
 #define FCS_SIMD_H
 
@@ -33,32 +34,17 @@ typedef uint32_t fcs_vu __attribute__((vector_size(FCS_VLEN * 4)));
 /* The same in memory: aligned as a float is. */
 typedef float fcs_vf_memory __attribute__((vector_size(FCS_VLEN * 4), aligned(4), may_alias));
 
-FCS_INLINE fcs_vf fcs_vload(const float *p)
-{
-    return (fcs_vf)*(const fcs_vf_memory *)p;
-}
+FCS_INLINE fcs_vf fcs_vload(const float *p) { return (fcs_vf) * (const fcs_vf_memory *)p; }
 
-FCS_INLINE void fcs_vstore(float *p, fcs_vf v)
-{
-    *(fcs_vf_memory *)p = (fcs_vf_memory)v;
-}
+FCS_INLINE void fcs_vstore(float *p, fcs_vf v) { *(fcs_vf_memory *)p = (fcs_vf_memory)v; }
 
 /* All lanes x. (x - 0 is x for every x, -0 and NaN included; 0 + x would lose the sign of -0.) */
-FCS_INLINE fcs_vf fcs_vset(float x)
-{
-    return x - (fcs_vf){0};
-}
+FCS_INLINE fcs_vf fcs_vset(float x) { return x - (fcs_vf){0}; }
 
-FCS_INLINE fcs_vi fcs_viset(int32_t x)
-{
-    return x - (fcs_vi){0};
-}
+FCS_INLINE fcs_vi fcs_viset(int32_t x) { return x - (fcs_vi){0}; }
 
 /* a * b + c: fused where the instruction set has it (-ffp-contract=fast). */
-FCS_INLINE fcs_vf fcs_vfma(fcs_vf a, fcs_vf b, fcs_vf c)
-{
-    return a * b + c;
-}
+FCS_INLINE fcs_vf fcs_vfma(fcs_vf a, fcs_vf b, fcs_vf c) { return a * b + c; }
 
 /* Lanes of a where the mask is -1, of b where it is 0. Comparisons of fcs_vf give such masks. */
 FCS_INLINE fcs_vf fcs_vselect(fcs_vi mask, fcs_vf a, fcs_vf b)

@@ -1,4 +1,5 @@
-/* table.c: the kernels of one instruction set, from ops.def: an op without a kernel does not link. */
+/* table.c: the kernels of one instruction set, from ops.def: an op without a kernel does not link.
+ */
 #include "cpu/kernels/kernels.h"
 
 #define FCS_OP(name) extern const fcs_cpu_op FCS_SYM(op_##name);

@@ -6,7 +6,8 @@ static void upsample_rows(void *arg, int64_t begin, int64_t end, int thread)
 {
     const fcs_cpu_call *call = arg;
     const fcs_view *in = &call->in[0], *out = &call->out;
-    const int64_t *f = call->args->attrs.i + FCS_POOL_FACTOR, *lo = call->args->attrs.i + FCS_POOL_CROP_LO;
+    const int64_t *f = call->args->attrs.i + FCS_POOL_FACTOR,
+                  *lo = call->args->attrs.i + FCS_POOL_CROP_LO;
     const int64_t width = out->shape.n[FCS_W], cs = out->cs;
     (void)thread;
     for (int64_t row = begin; row < end; row++) {
@@ -21,7 +22,8 @@ static void upsample_rows(void *arg, int64_t begin, int64_t end, int thread)
         int64_t left = f[2] - lo[2]; /* copies of this pixel still to write */
         for (int64_t w = 0; w < width; w++, y += cs) {
             fcs_rows_copy(y, x, cs);
-            if (--left == 0) x += cs, left = f[2];
+            if (--left == 0)
+                x += cs, left = f[2];
         }
     }
 }
