@@ -52,9 +52,7 @@ typedef struct fcs_node fcs_node;
 typedef struct fcs_tensor fcs_tensor;
 typedef struct fcs_plan fcs_plan;
 
-/* ---- context
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- context ---- */
 
 /* Zero means the default for every member. */
 typedef struct fcs_options {
@@ -79,8 +77,7 @@ FCS_API const char *fcs_version(void);
  */
 FCS_API void fcs_interrupt(fcs_context *ctx);
 
-/* ---- tables: what diagnostics and metrics return
- * ------------------------------------------------------------- */
+/* ---- tables: what diagnostics and metrics return ---- */
 
 /* Rows of named columns; a cell is a number or a text. Column names are snake_case with the unit at
  * the end. */
@@ -97,9 +94,7 @@ FCS_API double fcs_table_number(const fcs_table *t, int row, int column);
  * errno on failure. */
 FCS_API int fcs_table_write(const fcs_table *t, fcs_table_format format, FILE *f);
 
-/* ---- images
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- images ---- */
 
 typedef enum fcs_sample { FCS_U8, FCS_U16, FCS_F32 } fcs_sample;
 
@@ -139,9 +134,7 @@ FCS_API fcs_status fcs_synth(fcs_context *ctx, const char *kind, int64_t width, 
  * be used. */
 FCS_API fcs_status fcs_inspect(fcs_context *ctx, const char *const *paths, int n, fcs_table **out);
 
-/* ---- metrics
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- metrics ---- */
 
 typedef struct fcs_evaluate_options {
     const char *metrics; /* comma-separated names of fcs_list("metrics"); NULL: all */
@@ -177,9 +170,7 @@ FCS_API fcs_status fcs_connectivity(fcs_context *ctx, const fcs_image *image, do
                                     int phase, int neighbours, char axis, int max_lag, double *tau,
                                     double *c2, double *s2);
 
-/* ---- graphs
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- graphs ---- */
 
 typedef struct fcs_shape {
     int64_t n[5];
@@ -222,9 +213,7 @@ FCS_API fcs_status fcs_plan_table(const fcs_plan *p, fcs_table **out);
 /* Runs the plan once. Random ops draw from (seed, step, name, index). */
 FCS_API fcs_status fcs_plan_run(fcs_plan *p, uint64_t seed, uint64_t step);
 
-/* ---- runs
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- runs ---- */
 
 /* A recipe by name (fcs_list("recipes")) or from a file; the word is a file if it holds a '/' or
  * ends in .cfg. */
@@ -243,7 +232,8 @@ typedef struct fcs_data {
 } fcs_data;
 
 /* Creates the run folder (which must not hold a run), reads and checks the data, builds the plans
- * and initializes all parameters from the seed (recipe value train.seed). Locks the folder. */
+ * and initializes all parameters from the seed (recipe value train.seed). Locks the folder.
+ * folder NULL: a run without a folder, for planning and timing; nothing is written. */
 FCS_API fcs_status fcs_run_create(fcs_context *ctx, fcs_recipe *recipe, const fcs_data *data,
                                   int n_data, const char *folder, fcs_run **out);
 /* Opens a run folder for generating, or with resume for training on from its last checkpoint. */
@@ -294,9 +284,7 @@ FCS_API fcs_status fcs_generate(fcs_run *run, const fcs_generate_options *option
 FCS_API fcs_status fcs_generate_image(fcs_run *run, const fcs_generate_options *options,
                                       fcs_image **out);
 
-/* ---- diagnostics
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- diagnostics ---- */
 
 /* what: ops layers losses optimizers recipes metrics synth isas devices keys (of recipes). */
 FCS_API fcs_status fcs_list(fcs_context *ctx, const char *what, fcs_table **out);
@@ -321,6 +309,12 @@ typedef struct fcs_bench_options {
  * has not passed its check. */
 FCS_API fcs_status fcs_bench_ops(fcs_context *ctx, const fcs_bench_options *options,
                                  fcs_table **out);
+
+/* Times whole training steps (which train the run on) or whole images for so many seconds (0: 10):
+ * one row with the median, best and worst milliseconds. */
+FCS_API fcs_status fcs_bench_step(fcs_run *run, double seconds, fcs_table **out);
+FCS_API fcs_status fcs_bench_generate(fcs_run *run, const fcs_generate_options *options,
+                                      double seconds, fcs_table **out);
 
 #ifdef __cplusplus
 }

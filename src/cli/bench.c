@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static const cli_option options[] = {
@@ -27,19 +26,6 @@ static const char *const examples[] = {"facies bench ops",
                                        "pixels per second of a run",
                                        NULL};
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static int bench_ops(fcs_context *ctx, const cli_args *a)
 {
     const fcs_bench_options o = {.ops = a->ops, .seconds = a->seconds};
@@ -49,47 +35,12 @@ static int bench_ops(fcs_context *ctx, const cli_args *a)
     return s ? cli_failed(ctx, s) : status;
 }
 
-/* One row of two columns. JSON and text alike, without a table of the library's: it has only its
- * own. */
-static int print_result(const cli_args *a, const char *what, const char *unit, double median,
-                        double best, int n)
-{
-    if (a->json && !strcmp(a->json, "-"))
-        printf("[{\"what\": \"%s\", \"median_%s\": %.6g, \"best_%s\": %.6g, \"runs\": %d}]\n", what,
-               unit, median, unit, best, n);
-    else
-        printf("%s: median %.4g %s, best %.4g, %d runs\n", what, median, unit, best, n);
-    return FCS_OK;
-}
-
-/* Calls body until the time is over, three times at least; the first call, which allocates, is not
- * counted. */
-typedef fcs_status timed(void *arg);
-static fcs_status measure(timed *body, void *arg, double seconds, double *median, double *best,
-                          int *n)
-{
-    double times[1000], end = now() + (seconds > 0 ? seconds : 10);
-    fcs_status s = body(arg);
-    for (*n = 0; !s && *n < 1000 && (*n < 3 || now() < end); ++*n) {
-        double start = now();
-        s = body(arg);
-        times[*n] = now() - start;
-    }
-    if (s)
-        return s;
-    qsort(times, (size_t)*n, sizeof *times, by_value);
-    *median = times[*n / 2];
-    *best = times[0];
-    return FCS_OK;
-}
-
-static fcs_status one_step(void *run) { return fcs_run_step(run, 0, NULL); }
-
 /* A file of synthetic channels to train on; NULL after a message. */
-static fcs_status synthetic(fcs_context *ctx, char path[64])
+static fcs_status synthetic(fcs_context *ctx, char path[256])
 {
     fcs_image *image = NULL;
-    snprintf(path, 64, "facies-bench-%ld.png", (long)getpid());
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, 256, "%.200s/facies-bench-%ld.png", folder ? folder : "/tmp", (long)getpid());
     fcs_status s = fcs_synth(ctx, "channels", 1024, 1024, 1, 1, &image);
     if (!s)
         s = fcs_image_write(ctx, image, path);
@@ -99,10 +50,9 @@ static fcs_status synthetic(fcs_context *ctx, char path[64])
 
 static int bench_step(fcs_context *ctx, const cli_args *a)
 {
-    char path[64] = "";
+    char path[256] = "";
     fcs_run *run = NULL;
-    double median = 0, best = 0;
-    int n = 0;
+    fcs_table *t = NULL;
     fcs_recipe *r = cli_recipe(ctx, a->operands.items[1], a);
     if (!r)
         return FCS_FAILED;
@@ -113,44 +63,26 @@ static int bench_step(fcs_context *ctx, const cli_args *a)
     if (path[0])
         unlink(path);
     if (!s)
-        s = measure(one_step, run, a->seconds, &median, &best, &n);
-    int status =
-        s ? cli_failed(ctx, s) : print_result(a, "step", "ms", 1e3 * median, 1e3 * best, n);
+        s = fcs_bench_step(run, a->seconds, &t);
+    int status = s ? cli_failed(ctx, s) : cli_table(a, t);
     fcs_run_close(run);
     fcs_recipe_free(r);
     return status;
 }
 
-typedef struct generating {
-    fcs_run *run;
-    fcs_generate_options o;
-} generating;
-
-static fcs_status one_image(void *arg)
-{
-    generating *g = arg;
-    fcs_image *image;
-    fcs_status s = fcs_generate_image(g->run, &g->o, &image);
-    if (!s)
-        fcs_image_free(image);
-    return s;
-}
-
 static int bench_generate(fcs_context *ctx, const cli_args *a)
 {
     bool given = a->size[0] > 0;
-    generating g = {NULL,
-                    {.width = given ? a->size[0] : 1024,
-                     .height = given ? a->size[1] : 1024,
-                     .depth = given ? a->size[2] : 1}};
-    double median = 0, best = 0;
-    int n = 0;
-    fcs_status s = fcs_run_open(ctx, a->operands.items[1], 0, &g.run);
+    const fcs_generate_options o = {.width = given ? a->size[0] : 1024,
+                                    .height = given ? a->size[1] : 1024,
+                                    .depth = given ? a->size[2] : 1};
+    fcs_run *run = NULL;
+    fcs_table *t = NULL;
+    fcs_status s = fcs_run_open(ctx, a->operands.items[1], 0, &run);
     if (!s)
-        s = measure(one_image, &g, a->seconds, &median, &best, &n);
-    int status =
-        s ? cli_failed(ctx, s) : print_result(a, "generate", "ms", 1e3 * median, 1e3 * best, n);
-    fcs_run_close(g.run);
+        s = fcs_bench_generate(run, &o, a->seconds, &t);
+    int status = s ? cli_failed(ctx, s) : cli_table(a, t);
+    fcs_run_close(run);
     return status;
 }
 

@@ -10,8 +10,6 @@ static void adversarial_free(fcs_model *m)
     fcs_adversarial *a = m->state;
     fcs_net_free(&a->generator);
     fcs_net_free(&a->discriminator);
-    for (int i = 0; i < FCS_MAX_LOSSES; i++)
-        fcs_tensor_free(a->held[i]);
     for (int i = 0; a->measured && i < 2 * a->n_statistics; i++)
         fcs_tensor_free(a->measured[i]);
     fcs_tensor_free(a->real);
@@ -81,9 +79,14 @@ static fcs_status make_tensors(fcs_model *m, fcs_adversarial *a, fcs_error *e)
     a->factor[0] = fcs_tensor_new(m->ctx, "discriminator.rate_factor", one);
     a->factor[1] = fcs_tensor_new(m->ctx, "generator.rate_factor", one);
     a->data_mean = fcs_model_tensor_of(m, "data.mean", pixel, false, e);
-    for (int i = 0; i < m->n_losses; i++)
-        if (!(a->held[i] = fcs_tensor_new(m->ctx, m->loss_names[i], one)))
+    /* Kept by checkpoints: a penalty that is not computed in every step is logged in all of them.
+     */
+    for (int i = 0; i < m->n_losses; i++) {
+        char name[80];
+        snprintf(name, sizeof name, "held.%s", m->loss_names[i]);
+        if (!(a->held[i] = fcs_model_tensor_of(m, name, one, false, e)))
             return FCS_FAILED;
+    }
     a->pixels = fcs_alloc_array(e, (size_t)fcs_shape_count(images), sizeof *a->pixels);
     float *mean = fcs_alloc_array(e, (size_t)m->channels, sizeof *mean);
     bool done =
