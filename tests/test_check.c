@@ -170,6 +170,15 @@ static fcs_status check_with(fcs_context *ctx, const fcs_op *op, const fcs_cpu_o
     return fcs_check_tables(ctx, &options, isas, 1, t);
 }
 
+static bool several_threads(void)
+{
+    fcs_error e = {0};
+    fcs_team *team = fcs_team_new(&e, 2);
+    bool several = team && fcs_team_size(team) == 2;
+    fcs_team_free(team);
+    return several;
+}
+
 static void test_broken(fcs_context *ctx, const struct broken *b)
 {
     const fcs_op *op = fcs_op_find(&ctx->error, b->op);
@@ -183,6 +192,11 @@ static void test_broken(fcs_context *ctx, const struct broken *b)
     if (b->lanes)
         kernel.lanes = b->lanes;
     fcs_status status = check_with(ctx, op, &kernel, &t);
+    if (!strcmp(b->expected, "threads") && !several_threads()) {
+        CHECK(status == FCS_OK); /* a build without threads: nothing can depend on their number */
+        fcs_table_free(t);
+        return;
+    }
     CHECK(status == FCS_MISMATCH);
     if (!has_failure(t, b->expected))
         fprintf(stderr, "%s: %s: not found by test %s\n", b->op, b->what, b->expected);
