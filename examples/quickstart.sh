@@ -11,7 +11,8 @@ facies=$top/build/facies
 "$facies" train dsgan-tiny --data "$top/data/channels.png" -o "$out"
 "$facies" generate "$out" --size 768x512 --seed 7 -o "$out/generated.png"
 "$facies" generate "$out" --size 256x256 --periodic --threshold 0.5 -o "$out/tile.png"
-"$facies" evaluate "$top/data/channels.png" "$out/generated.png" --html "$out/evaluation.html"
+"$facies" evaluate "$top/data/channels.png" "$out/generated.png" --metrics tv,share,tau --crop 192 \
+    --html "$out/evaluation.html"
 echo
 echo "Look at: $out/generated.png (a new picture), $out/tile.png (repeats without a seam),"
 echo "         $out/report.html and $out/evaluation.html (open them in a browser)"
