@@ -2,6 +2,7 @@
  */
 #include "base/base.h"
 #include "cpu/cpu.h"
+#include "graph/backend.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ fcs_status fcs_open(fcs_context **out, const fcs_options *options)
     if (o->threads < 0 || o->threads > 4096)
         return fcs_fail(&ctx->error, FCS_FAILED, "%d threads: give a number from 1 to 4096",
                         o->threads);
+    ctx->backend = &fcs_cpu_backend;
     ctx->isa = fcs_isa_find(&ctx->error, o->isa);
     ctx->team = ctx->isa ? fcs_team_new(&ctx->error, o->threads) : NULL;
     return ctx->error.status;
@@ -30,6 +32,8 @@ void fcs_close(fcs_context *ctx)
 {
     if (!ctx)
         return;
+    if (ctx->backend && ctx->backend->close)
+        ctx->backend->close(ctx);
     fcs_team_free(ctx->team);
     free(ctx);
 }

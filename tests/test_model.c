@@ -1,6 +1,7 @@
 /* test_model.c: the adversarial scheme: joint and separate steps agree, steps repeat bitwise,
  * failures keep the state, measured statistics and generation. */
 #include "facies.h"
+#include "cpu/cpu.h"
 #include "models/adversarial.h"
 #include "models/model.h"
 #include "test.h"
@@ -82,9 +83,9 @@ static double difference(const fcs_model *a, const fcs_model *b, int *differ)
         if (!y)
             continue;
         size_t n = (size_t)fcs_shape_floats(x->shape);
-        *differ += memcmp(x->data, y->data, n * sizeof(float)) != 0;
+        *differ += memcmp(fcs_cpu_floats(x), fcs_cpu_floats(y), n * sizeof(float)) != 0;
         for (size_t k = 0; k < n; k++) {
-            double d = fabs((double)x->data[k] - (double)y->data[k]);
+            double d = fabs((double)fcs_cpu_floats(x)[k] - (double)fcs_cpu_floats(y)[k]);
             worst = d <= worst ? worst : d;
         }
     }
@@ -130,10 +131,10 @@ static void test_joint(void)
     CHECK(step(a, 0) == FCS_OK && step(b, 0) == FCS_OK);
     for (size_t i = 0; i < a->n_tensors; i++) { /* the same state for both */
         fcs_tensor *y = fcs_model_tensor_find(b, a->tensors[i].tensor->name);
-        memcpy(y->data, a->tensors[i].tensor->data,
+        memcpy(fcs_cpu_floats(y), fcs_cpu_floats(a->tensors[i].tensor),
                (size_t)fcs_shape_floats(y->shape) * sizeof(float));
     }
-    memcpy(in_b->real->data, in_a->real->data,
+    memcpy(fcs_cpu_floats(in_b->real), fcs_cpu_floats(in_a->real),
            (size_t)fcs_shape_floats(in_a->real->shape) * sizeof(float));
     CHECK(difference(a, b, &differ) == 0);
     for (int i = 0; i < 2; i++)
@@ -159,13 +160,13 @@ static void test_not_finite(void)
     CHECK(a->culprit[0] == 0);
     fcs_tensor *w = fcs_model_tensor_find(a, "generator.conv1.weight");
     CHECK(w != NULL);
-    float kept = w->data[0];
-    w->data[0] = NAN;
+    float kept = fcs_cpu_floats(w)[0];
+    fcs_cpu_floats(w)[0] = NAN;
     CHECK(a->scheme->step(a, 1, &ctx->error) == FCS_FAILED);
     CHECK(strstr(fcs_message(ctx), "step 1") && strstr(fcs_message(ctx), "generator.conv1.weight"));
     CHECK(strcmp(a->culprit, "generator.conv1.weight") == 0);
     fcs_error_clear(&ctx->error);
-    w->data[0] = kept;
+    fcs_cpu_floats(w)[0] = kept;
     /* all as before, but for the vectors of the power iteration, which go ahead of the step, and
      * the losses, which are the failed step's */
     for (size_t i = 0; i < a->n_tensors; i++) {
@@ -173,12 +174,12 @@ static void test_not_finite(void)
         size_t n = strlen(x->name), bytes = (size_t)fcs_shape_floats(x->shape) * sizeof(float);
         bool vector = !strcmp(x->name + n - 2, ".u") || !strcmp(x->name + n - 2, ".v");
         if (!vector && strncmp(x->name, "held.", 5) != 0)
-            CHECK(memcmp(x->data, y->data, bytes) == 0);
+            CHECK(memcmp(fcs_cpu_floats(x), fcs_cpu_floats(y), bytes) == 0);
     }
     /* a sum that overflows is found as well, by the node where it happens */
     w = fcs_model_tensor_find(a, "discriminator.conv1.weight");
     for (int i = 0; i < 32; i++)
-        w->data[i] = 1e30f;
+        fcs_cpu_floats(w)[i] = 1e30f;
     CHECK(a->scheme->step(a, 1, &ctx->error) == FCS_FAILED);
     CHECK(a->culprit[0] && strcmp(a->culprit, "discriminator.conv1.weight") != 0);
     fcs_error_clear(&ctx->error);
@@ -199,18 +200,19 @@ static void test_calibrate(void)
     CHECK(a->scheme->calibrate(a, &ctx->error) == FCS_OK);
     for (size_t i = 0; i < a->n_tensors; i++) {
         const fcs_tensor *x = a->tensors[i].tensor, *y = fcs_model_tensor_find(b, x->name);
-        bool same =
-            memcmp(x->data, y->data, (size_t)fcs_shape_floats(x->shape) * sizeof(float)) == 0;
+        bool same = memcmp(fcs_cpu_floats(x), fcs_cpu_floats(y),
+                           (size_t)fcs_shape_floats(x->shape) * sizeof(float)) == 0;
         CHECK(same == (strstr(x->name, ".frozen.") == NULL));
         changed += !same;
         if (strstr(x->name, ".variance"))
-            CHECK(x->data[0] > 0 && x->data[0] != 1);
+            CHECK(fcs_cpu_floats(x)[0] > 0 && fcs_cpu_floats(x)[0] != 1);
     }
     CHECK(changed == 4);
     CHECK(step(a, 1) == FCS_OK && step(b, 1) == FCS_OK);
     const fcs_tensor *x = fcs_model_tensor_find(a, "generator.conv1.weight");
     const fcs_tensor *y = fcs_model_tensor_find(b, "generator.conv1.weight");
-    CHECK(memcmp(x->data, y->data, (size_t)fcs_shape_floats(x->shape) * sizeof(float)) == 0);
+    CHECK(memcmp(fcs_cpu_floats(x), fcs_cpu_floats(y),
+                 (size_t)fcs_shape_floats(x->shape) * sizeof(float)) == 0);
     fcs_model_free(a);
     fcs_model_free(b);
     fcs_recipe_free(r);
@@ -225,11 +227,11 @@ static void test_average(void)
     const fcs_tensor *mean = fcs_model_tensor_find(m, "generator.average.deconv1.weight");
     CHECK(w && mean);
     CHECK(step(m, 0) == FCS_OK);
-    double first = (double)w->data[3];
-    CHECK_NEAR(mean->data[3], first, 1e-7);
+    double first = (double)fcs_cpu_floats(w)[3];
+    CHECK_NEAR(fcs_cpu_floats(mean)[3], first, 1e-7);
     CHECK(step(m, 1) == FCS_OK);
-    CHECK_NEAR(mean->data[3], (0.9 * first + (double)w->data[3]) / 1.9, 1e-7);
-    CHECK(fabs((double)w->data[3] - first) > 1e-5);
+    CHECK_NEAR(fcs_cpu_floats(mean)[3], (0.9 * first + (double)fcs_cpu_floats(w)[3]) / 1.9, 1e-7);
+    CHECK(fabs((double)fcs_cpu_floats(w)[3] - first) > 1e-5);
     fcs_model_free(m);
     fcs_recipe_free(r);
 }
@@ -238,9 +240,9 @@ static void test_average(void)
 static double moved(fcs_model *m, int64_t n)
 {
     const fcs_tensor *w = fcs_model_tensor_find(m, "discriminator.conv1.weight");
-    double before = (double)w->data[0];
+    double before = (double)fcs_cpu_floats(w)[0];
     CHECK(step(m, n) == FCS_OK);
-    return fabs((double)w->data[0] - before);
+    return fabs((double)fcs_cpu_floats(w)[0] - before);
 }
 
 /* The rate stays up for good by default, and otherwise falls over the planned 100 steps, but never
@@ -249,7 +251,7 @@ static void test_rate(void)
 {
     fcs_recipe *r = recipe_of(NULL), *falling = recipe_of("discriminator.optimizer.decay_from=0.5");
     fcs_model *a = model_of(r, true), *b = model_of(falling, true);
-    const float *factor = ((fcs_adversarial *)b->state)->factor[0]->data;
+    const float *factor = fcs_cpu_floats(((fcs_adversarial *)b->state)->factor[0]);
     static const struct {
         int64_t step;
         double factor;
@@ -257,9 +259,9 @@ static void test_rate(void)
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
         CHECK(moved(b, want[i].step) > 0);
         CHECK_NEAR(*factor, want[i].factor, 1e-6);
-        CHECK(((fcs_adversarial *)b->state)->factor[1]->data[0] == 1);
+        CHECK(fcs_cpu_floats(((fcs_adversarial *)b->state)->factor[1])[0] == 1);
         CHECK(moved(a, want[i].step) > 1e-5);
-        CHECK(((fcs_adversarial *)a->state)->factor[0]->data[0] == 1);
+        CHECK(fcs_cpu_floats(((fcs_adversarial *)a->state)->factor[0])[0] == 1);
     }
     fcs_model_free(a);
     fcs_model_free(b);

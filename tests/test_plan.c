@@ -131,8 +131,8 @@ static fcs_tensor *window_of(void *user, fcs_tensor *t, const fcs_box *box)
     fcs_tensor *part = fcs_tensor_new(ctx, "part", fcs_shape_of(1, t->shape.n[FCS_C], 1, h, w));
     int64_t cs = fcs_channel_stride(t->shape.n[FCS_C]);
     for (int64_t y = 0; y < h; y++)
-        memcpy(part->data + y * w * cs,
-               t->data + ((y + box->lo[FCS_H]) * t->shape.n[FCS_W] + box->lo[FCS_W]) * cs,
+        memcpy(fcs_cpu_floats(part) + y * w * cs,
+               fcs_cpu_floats(t) + ((y + box->lo[FCS_H]) * t->shape.n[FCS_W] + box->lo[FCS_W]) * cs,
                (size_t)(w * cs) * sizeof(float));
     return c->made[c->n++] = part;
 }
@@ -163,7 +163,7 @@ static void test_windows(void)
             CHECK(n && fcs_assign(small, part, n) == FCS_OK &&
                   fcs_plan_new(small, &plan) == FCS_OK);
             CHECK(plan && fcs_plan_run(plan, 0, 0) == FCS_OK);
-            CHECK(memcmp(part->data, y->data + (top * 12 + left) * 3,
+            CHECK(memcmp(fcs_cpu_floats(part), fcs_cpu_floats(y) + (top * 12 + left) * 3,
                          (size_t)fcs_shape_floats(part->shape) * sizeof(float)) == 0);
             fcs_plan_free(plan);
             fcs_graph_free(small);
@@ -244,7 +244,8 @@ static double difference(const fcs_tensor *a, const fcs_tensor *b)
 {
     double worst = 0;
     for (int64_t i = 0; i < fcs_shape_floats(a->shape); i++) {
-        double x = (double)a->data[i], y = (double)b->data[i], d = fabs(x - y) / (1 + fabs(y));
+        double x = (double)fcs_cpu_floats(a)[i], y = (double)fcs_cpu_floats(b)[i],
+               d = fabs(x - y) / (1 + fabs(y));
         if (!(d <= worst) && !(isnan(x) && isnan(y)) && x != y)
             worst = isnan(d) ? 1e9 : d;
     }

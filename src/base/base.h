@@ -26,7 +26,9 @@ struct fcs_team;
 struct fcs_context {
     fcs_error error;
     struct fcs_team *team;
-    const struct fcs_isa *isa; /* kernels of the chosen instruction set (src/cpu/cpu.h) */
+    const struct fcs_backend *backend; /* stores values and runs plans (src/graph/backend.h) */
+    void *device;                      /* the backend's; the CPU has none */
+    const struct fcs_isa *isa;         /* kernels of the chosen instruction set (src/cpu/cpu.h) */
     void (*log)(void *user, const char *line);
     void *user;
     volatile int interrupted; /* written by signal handlers: a lock-free int */

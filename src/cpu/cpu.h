@@ -54,8 +54,9 @@ typedef struct fcs_isa {
 extern const fcs_isa *const fcs_isas[];
 const fcs_isa *fcs_isa_find(fcs_error *e, const char *name); /* NULL name: the best available */
 
-fcs_status fcs_cpu_plan_run(fcs_plan *p, uint64_t seed, uint64_t step);
-/* Scratch bytes a step needs: asked by the planner. */
-size_t fcs_cpu_step_scratch(const fcs_context *ctx, const fcs_plan *p, const fcs_step *s);
+/* The stored floats of a tensor of the CPU's: for tests. */
+static inline float *fcs_cpu_floats(const fcs_tensor *t) { return t->memory; }
+
+extern const struct fcs_backend fcs_cpu_backend; /* graph/backend.h */
 
 #endif

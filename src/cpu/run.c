@@ -1,14 +1,51 @@
-/* run.c: runs a plan's steps on the CPU. */
+/* run.c: the CPU as a backend: memory is the host's own, a plan's steps run one after the other. */
 #include "cpu/chain.h"
+#include "graph/backend.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+/* ---- memory ---- */
+static void *memory_new(fcs_context *ctx, size_t bytes, bool zero)
+{
+    void *memory = fcs_alloc_aligned(&ctx->error, bytes);
+    if (memory && zero)
+        memset(memory, 0, bytes);
+    return memory;
+}
+
+static void memory_free(fcs_context *ctx, void *memory)
+{
+    (void)ctx;
+    free(memory);
+}
+
+static float *map(fcs_context *ctx, void *memory, size_t offset, size_t bytes, fcs_map_mode mode)
+{
+    (void)ctx, (void)bytes, (void)mode;
+    return (float *)memory + offset / sizeof(float);
+}
+
+static fcs_status unmap(fcs_context *ctx, void *memory, float *mapped)
+{
+    (void)ctx, (void)memory, (void)mapped;
+    return FCS_OK;
+}
+
+static float *floats_of(const fcs_plan *p, int value)
+{
+    const fcs_place *place = &p->values[value].place;
+    return place->tensor ? place->tensor->memory
+                         : (float *)p->arena->memory + place->offset / sizeof(float);
+}
+
+/* ---- steps ---- */
 static const fcs_cpu_op *kernel_of(const fcs_context *ctx, const fcs_step *s)
 {
     return ctx->isa->ops[fcs_op_index(s->args.op)];
 }
 
-size_t fcs_cpu_step_scratch(const fcs_context *ctx, const fcs_plan *p, const fcs_step *s)
+static size_t step_scratch(const fcs_context *ctx, const fcs_plan *p, const fcs_step *s)
 {
     int threads = fcs_team_size(ctx->team);
     if (s->kind == FCS_STEP_CHAIN)
@@ -19,17 +56,17 @@ size_t fcs_cpu_step_scratch(const fcs_context *ctx, const fcs_plan *p, const fcs
     return kernel->scratch ? kernel->scratch(&s->args, threads) : 0;
 }
 
-static float *value_data(const void *plan, int value) { return fcs_plan_data(plan, value); }
+static float *value_data(const void *plan, int value) { return floats_of(plan, value); }
 
 static void *scratch_of(const fcs_plan *p, const fcs_step *s)
 {
-    return s->scratch ? p->arena->bytes + s->scratch_offset : NULL;
+    return s->scratch ? (char *)p->arena->memory + s->scratch_offset : NULL;
 }
 
 static fcs_view view_of(const fcs_plan *p, int value)
 {
     fcs_shape shape = p->values[value].shape;
-    return (fcs_view){fcs_plan_data(p, value), shape, fcs_channel_stride(shape.n[FCS_C])};
+    return (fcs_view){floats_of(p, value), shape, fcs_channel_stride(shape.n[FCS_C])};
 }
 
 static void run_kernel(const fcs_plan *p, const fcs_step *s, uint64_t seed, uint64_t step)
@@ -66,18 +103,15 @@ static void copy_part(void *arg, int64_t begin, int64_t end, int thread)
 
 static void run_copy(const fcs_plan *p, const fcs_step *s)
 {
-    copy c = {fcs_plan_data(p, s->out), fcs_plan_data(p, s->in[0])};
+    copy c = {floats_of(p, s->out), floats_of(p, s->in[0])};
     if (c.to != c.from)
         fcs_parallel(p->ctx->team, fcs_shape_floats(p->values[s->out].shape), 1 << 16, copy_part,
                      &c);
 }
 
-fcs_status fcs_cpu_plan_run(fcs_plan *p, uint64_t seed, uint64_t step)
+static fcs_status run(fcs_plan *p, int first, int end, uint64_t seed, uint64_t step)
 {
-    fcs_status status = fcs_plan_allocate(p);
-    if (status != FCS_OK)
-        return status;
-    for (int i = 0; i < p->n_steps; i++) {
+    for (int i = first; i < end; i++) {
         const fcs_step *s = &p->steps[i];
         if (s->kind == FCS_STEP_CHAIN)
             run_chain(p, s);
@@ -88,3 +122,13 @@ fcs_status fcs_cpu_plan_run(fcs_plan *p, uint64_t seed, uint64_t step)
     }
     return FCS_OK;
 }
+
+const fcs_backend fcs_cpu_backend = {
+    .name = "cpu",
+    .memory_new = memory_new,
+    .memory_free = memory_free,
+    .map = map,
+    .unmap = unmap,
+    .step_scratch = step_scratch,
+    .run = run,
+};

@@ -183,6 +183,7 @@ bool fcs_fuse_groups(fcs_planner *p)
 static fcs_tensor *plan_constant(fcs_planner *p, const fcs_node *n)
 {
     fcs_plan *plan = p->plan;
+    const float value = (float)n->attrs.f[0];
     fcs_tensor *t = fcs_tensor_new(p->g->ctx, "constant", n->shape);
     fcs_tensor **list =
         t ? realloc(plan->constants, (size_t)(plan->n_constants + 1) * sizeof(fcs_tensor *)) : NULL;
@@ -191,9 +192,9 @@ static fcs_tensor *plan_constant(fcs_planner *p, const fcs_node *n)
         fcs_fail(p->e, FCS_FAILED, "out of memory");
         return NULL;
     }
-    t->data[0] = (float)n->attrs.f[0];
     plan->constants = list;
-    return plan->constants[plan->n_constants++] = t;
+    plan->constants[plan->n_constants++] = t;
+    return fcs_tensor_set(t, &value) == FCS_OK ? t : NULL;
 }
 
 int fcs_fuse_value(fcs_planner *p, const fcs_node *n)

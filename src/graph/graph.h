@@ -101,13 +101,23 @@ fcs_status fcs_attrs_parse(fcs_error *e, const fcs_op *op, const char *text, fcs
 void fcs_attrs_text(const fcs_op *op, const fcs_attrs *a,
                     fcs_text *out); /* what differs from the defaults */
 
+/* How values are reached on the host (graph/backend.h). */
+typedef enum fcs_map_mode {
+    FCS_MAP_READ,
+    FCS_MAP_WRITE /* all of it is written: what it held is lost */
+} fcs_map_mode;
+
 /* ---- tensors: persistent values; stored by the backend, channels-last, padding lanes zero ---- */
 struct fcs_tensor {
     fcs_context *ctx;
     char *name;
     fcs_shape shape;
-    float *data; /* fcs_shape_floats(shape), 64-byte aligned */
+    void *memory; /* the backend's (graph/backend.h): fcs_shape_floats(shape) floats */
 };
+/* The stored floats, on the host until unmapped (graph/backend.h: mode and failures). */
+float *fcs_tensor_map(const fcs_tensor *t, fcs_map_mode mode);
+fcs_status fcs_tensor_unmap(const fcs_tensor *t, float *mapped);
+fcs_status fcs_tensor_copy(fcs_tensor *to, const fcs_tensor *from); /* of one shape */
 
 /* ---- nodes and graphs ---- */
 struct fcs_node {
@@ -220,7 +230,7 @@ typedef struct fcs_step {
     char *name;
 } fcs_step;
 typedef struct fcs_arena {
-    char *bytes;
+    void *memory; /* the backend's */
     size_t size;
     int users;
 } fcs_arena;
@@ -234,6 +244,7 @@ struct fcs_plan {
     fcs_arena *arena;   /* allocated at the first run or by fcs_plan_share; at least arena_bytes */
     fcs_tensor **constants;
     int n_constants; /* values of constant nodes, filled when the plan is built */
+    void *prepared;  /* what the backend keeps with the plan */
 };
 typedef struct fcs_plan_options {
     bool no_fusion,
@@ -243,7 +254,10 @@ fcs_status fcs_plan_build(fcs_graph *g, const fcs_plan_options *o, fcs_plan **ou
 /* Lets plans share one arena (the largest's size), since only one runs at a time. Allocates it. */
 fcs_status fcs_plan_share(fcs_plan *const *plans, int n, fcs_error *e);
 fcs_status fcs_plan_allocate(fcs_plan *p); /* the plan's own arena, unless it has one */
-/* Data of a value now; its arena must be there. */
-float *fcs_plan_data(const fcs_plan *p, int value);
+/* Runs the steps first .. end - 1 only. */
+fcs_status fcs_plan_run_steps(fcs_plan *p, int first, int end, uint64_t seed, uint64_t step);
+/* The stored floats of a value now, on the host until unmapped; its arena must be there. */
+float *fcs_plan_map(const fcs_plan *p, int value, fcs_map_mode mode);
+fcs_status fcs_plan_unmap(const fcs_plan *p, int value, float *mapped);
 
 #endif

@@ -1,4 +1,5 @@
 /* place.c: where each value lies in the arena: lifetimes, in-place results, offsets by size. */
+#include "graph/backend.h"
 #include "graph/planner.h"
 #include <stdlib.h>
 
@@ -74,10 +75,32 @@ static int by_offset(const void *a, const void *b)
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
+/* The lowest offset from this one on at which the block does not lie across a multiple of `slab`
+ * (0: no slabs). */
+static size_t in_one_slab(size_t offset, size_t bytes, size_t slab)
+{
+    return slab && offset / slab != (offset + bytes - 1) / slab ? (offset / slab + 1) * slab
+                                                                : offset;
+}
+
+/* A device's buffers are limited: what does not fit into one is said before anything runs. */
+static bool check_slab(fcs_planner *p, block *const *list, int n, size_t slab)
+{
+    for (int i = 0; i < n && slab; i++)
+        if (list[i]->bytes > slab) {
+            fcs_fail(p->e, FCS_FAILED,
+                     "plan: one value needs %.1f MiB, the device's largest buffer is %.1f MiB: "
+                     "make crops, batch or tiles smaller, or use another device",
+                     (double)list[i]->bytes / 1048576, (double)slab / 1048576);
+            return false;
+        }
+    return true;
+}
+
 /* Greedy by size: the largest first, each at the lowest offset that is free over its lifetime
  * (Pisarchyk and Lee 2020, "Efficient memory management for deep neural net inference",
  * section 5.2). */
-static size_t set_offsets(block **list, int n, block **busy)
+static size_t set_offsets(block **list, int n, block **busy, size_t slab)
 {
     size_t peak = 0;
     qsort(list, (size_t)n, sizeof *list, by_size);
@@ -92,7 +115,7 @@ static size_t set_offsets(block **list, int n, block **busy)
             if (busy[k]->offset >= offset + list[i]->bytes)
                 break;
             size_t end = (busy[k]->offset + busy[k]->bytes + 63) / 64 * 64;
-            offset = end > offset ? end : offset;
+            offset = in_one_slab(end > offset ? end : offset, list[i]->bytes, slab);
         }
         list[i]->offset = offset;
         peak = offset + list[i]->bytes > peak ? offset + list[i]->bytes : peak;
@@ -100,12 +123,12 @@ static size_t set_offsets(block **list, int n, block **busy)
     return (peak + 63) / 64 * 64;
 }
 
-static size_t no_reuse_offsets(block **list, int n)
+static size_t no_reuse_offsets(block **list, int n, size_t slab)
 {
     size_t at = 0;
     for (int i = 0; i < n; i++) {
-        list[i]->offset = at;
-        at += (list[i]->bytes + 63) / 64 * 64;
+        list[i]->offset = in_one_slab(at, list[i]->bytes, slab);
+        at = list[i]->offset + (list[i]->bytes + 63) / 64 * 64;
     }
     return at;
 }
@@ -113,9 +136,12 @@ static size_t no_reuse_offsets(block **list, int n)
 bool fcs_place_values(fcs_planner *p)
 {
     fcs_plan *plan = p->plan;
+    const fcs_backend *backend = p->g->ctx->backend;
+    size_t slab = backend->slab_bytes ? backend->slab_bytes(p->g->ctx) : 0;
     int n = plan->n_values + plan->n_steps, count = 0;
     block *blocks = fcs_alloc_array(p->e, (size_t)n, sizeof *blocks);
     block **list = fcs_alloc_array(p->e, (size_t)n * 2, sizeof *list);
+    bool fits = false;
     if (blocks && list) {
         find_lifetimes(plan, blocks);
         for (int s = 0; s < plan->n_steps; s++)
@@ -126,8 +152,9 @@ bool fcs_place_values(fcs_planner *p)
             if (!in_tensor && blocks[b].parent < 0 && blocks[b].first >= 0 && blocks[b].bytes)
                 list[count++] = &blocks[b];
         }
-        plan->arena_bytes = p->options.no_reuse ? no_reuse_offsets(list, count)
-                                                : set_offsets(list, count, list + n);
+        fits = check_slab(p, list, count, slab);
+        plan->arena_bytes = p->options.no_reuse ? no_reuse_offsets(list, count, slab)
+                                                : set_offsets(list, count, list + n, slab);
         for (int v = 0; v < plan->n_values; v++)
             plan->values[v].place.offset = blocks[root(blocks, v)].offset;
         for (int s = 0; s < plan->n_steps; s++)
@@ -135,5 +162,5 @@ bool fcs_place_values(fcs_planner *p)
     }
     free(blocks);
     free(list);
-    return blocks && list;
+    return fits;
 }

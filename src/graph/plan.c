@@ -1,6 +1,6 @@
 /* plan.c: from a graph to an ordered, fused and placed list of steps. */
+#include "graph/backend.h"
 #include "graph/planner.h"
-#include "cpu/cpu.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,7 +98,7 @@ static bool collect_steps(fcs_planner *p)
     plan->steps = steps;
     plan->n_steps = n + copies;
     for (int s = 0; s < plan->n_steps; s++)
-        steps[s].scratch = fcs_cpu_step_scratch(p->g->ctx, plan, &steps[s]);
+        steps[s].scratch = plan->ctx->backend->step_scratch(plan->ctx, plan, &steps[s]);
     return true;
 }
 
@@ -140,22 +140,23 @@ static void arena_leave(fcs_plan *p)
     if (!a || --a->users > 0)
         return;
     p->ctx->allocated -= a->size;
-    free(a->bytes);
+    p->ctx->backend->memory_free(p->ctx, a->memory);
     free(a);
 }
 
 fcs_status fcs_plan_share(fcs_plan *const *plans, int n, fcs_error *e)
 {
+    fcs_context *ctx = plans[0]->ctx;
     size_t size = 0;
     for (int i = 0; i < n; i++)
         size = plans[i]->arena_bytes > size ? plans[i]->arena_bytes : size;
     fcs_arena *a = fcs_alloc(e, sizeof *a);
-    if (!a || !(a->bytes = fcs_alloc_aligned(e, size))) {
+    if (!a || !(a->memory = ctx->backend->memory_new(ctx, size, false))) {
         free(a);
         return FCS_FAILED;
     }
     a->size = size;
-    plans[0]->ctx->allocated += size;
+    ctx->allocated += size;
     for (int i = 0; i < n; i++) {
         arena_leave(plans[i]);
         plans[i]->arena = a;
@@ -169,16 +170,27 @@ fcs_status fcs_plan_allocate(fcs_plan *p)
     return p->arena ? FCS_OK : fcs_plan_share(&p, 1, &p->ctx->error);
 }
 
-float *fcs_plan_data(const fcs_plan *p, int value)
+float *fcs_plan_map(const fcs_plan *p, int value, fcs_map_mode mode)
 {
-    const fcs_place *place = &p->values[value].place;
-    return place->tensor ? place->tensor->data : (float *)(void *)(p->arena->bytes + place->offset);
+    const fcs_value *v = &p->values[value];
+    if (v->place.tensor)
+        return fcs_tensor_map(v->place.tensor, mode);
+    return p->ctx->backend->map(p->ctx, p->arena->memory, v->place.offset,
+                                (size_t)fcs_shape_floats(v->shape) * sizeof(float), mode);
+}
+
+fcs_status fcs_plan_unmap(const fcs_plan *p, int value, float *mapped)
+{
+    const fcs_tensor *t = p->values[value].place.tensor;
+    return p->ctx->backend->unmap(p->ctx, t ? t->memory : p->arena->memory, mapped);
 }
 
 void fcs_plan_free(fcs_plan *p)
 {
     if (!p)
         return;
+    if (p->prepared && p->ctx->backend->forget)
+        p->ctx->backend->forget(p);
     arena_leave(p);
     for (int i = 0; i < p->n_values; i++)
         free(p->values[i].name);
@@ -196,10 +208,15 @@ void fcs_plan_free(fcs_plan *p)
 
 size_t fcs_plan_bytes(const fcs_plan *p) { return p->arena_bytes; }
 
-fcs_status fcs_plan_run(fcs_plan *p, uint64_t seed, uint64_t step)
+fcs_status fcs_plan_run_steps(fcs_plan *p, int first, int end, uint64_t seed, uint64_t step)
 {
     fcs_status s = fcs_plan_allocate(p);
-    return s == FCS_OK ? fcs_cpu_plan_run(p, seed, step) : s;
+    return s == FCS_OK ? p->ctx->backend->run(p, first, end, seed, step) : s;
+}
+
+fcs_status fcs_plan_run(fcs_plan *p, uint64_t seed, uint64_t step)
+{
+    return fcs_plan_run_steps(p, 0, p->n_steps, seed, step);
 }
 
 static double step_flops(const fcs_step *s)

@@ -1,5 +1,5 @@
 /* tensor.c: persistent values, stored channels-last with zero padding lanes. */
-#include "graph/graph.h"
+#include "graph/backend.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,48 +24,79 @@ fcs_tensor *fcs_tensor_new(fcs_context *ctx, const char *name, fcs_shape shape)
     t->ctx = ctx;
     t->shape = shape;
     t->name = fcs_strdup(e, name ? name : "");
-    t->data = fcs_alloc_aligned(e, bytes);
-    if (!t->name || !t->data) {
+    t->memory = t->name ? ctx->backend->memory_new(ctx, bytes, true) : NULL;
+    if (!t->memory) {
         free(t->name);
-        free(t->data);
         free(t);
         return NULL;
     }
-    memset(t->data, 0, bytes);
     ctx->allocated += bytes;
     return t;
+}
+
+static size_t bytes_of(const fcs_tensor *t)
+{
+    return (size_t)fcs_shape_floats(t->shape) * sizeof(float);
 }
 
 void fcs_tensor_free(fcs_tensor *t)
 {
     if (!t)
         return;
-    t->ctx->allocated -= (size_t)fcs_shape_floats(t->shape) * sizeof(float);
+    t->ctx->allocated -= bytes_of(t);
     free(t->name);
-    free(t->data);
+    t->ctx->backend->memory_free(t->ctx, t->memory);
     free(t);
 }
 
 fcs_shape fcs_tensor_shape(const fcs_tensor *t) { return t->shape; }
 
+float *fcs_tensor_map(const fcs_tensor *t, fcs_map_mode mode)
+{
+    return t->ctx->backend->map(t->ctx, t->memory, 0, bytes_of(t), mode);
+}
+
+fcs_status fcs_tensor_unmap(const fcs_tensor *t, float *mapped)
+{
+    return t->ctx->backend->unmap(t->ctx, t->memory, mapped);
+}
+
+fcs_status fcs_tensor_copy(fcs_tensor *to, const fcs_tensor *from)
+{
+    float *x = fcs_tensor_map(from, FCS_MAP_READ),
+          *y = x ? fcs_tensor_map(to, FCS_MAP_WRITE) : NULL;
+    if (y)
+        memcpy(y, x, bytes_of(to));
+    fcs_status s = y ? fcs_tensor_unmap(to, y) : FCS_FAILED;
+    fcs_status read = x ? fcs_tensor_unmap(from, x) : FCS_FAILED;
+    return s == FCS_OK ? read : s;
+}
+
 fcs_status fcs_tensor_set(fcs_tensor *t, const float *values)
 {
     int64_t channels = t->shape.n[FCS_C], cs = fcs_channel_stride(channels);
     int64_t pixels = t->shape.n[FCS_D] * t->shape.n[FCS_H] * t->shape.n[FCS_W];
+    float *y = fcs_tensor_map(t, FCS_MAP_WRITE);
+    if (!y)
+        return FCS_FAILED;
     for (int64_t n = 0; n < t->shape.n[FCS_N]; n++)
-        for (int64_t c = 0; c < channels; c++)
+        for (int64_t c = 0; c < cs; c++)
             for (int64_t p = 0; p < pixels; p++)
-                t->data[(n * pixels + p) * cs + c] = values[(n * channels + c) * pixels + p];
-    return FCS_OK;
+                y[(n * pixels + p) * cs + c] =
+                    c < channels ? values[(n * channels + c) * pixels + p] : 0;
+    return fcs_tensor_unmap(t, y);
 }
 
 fcs_status fcs_tensor_get(const fcs_tensor *t, float *values)
 {
     int64_t channels = t->shape.n[FCS_C], cs = fcs_channel_stride(channels);
     int64_t pixels = t->shape.n[FCS_D] * t->shape.n[FCS_H] * t->shape.n[FCS_W];
+    float *x = fcs_tensor_map(t, FCS_MAP_READ);
+    if (!x)
+        return FCS_FAILED;
     for (int64_t n = 0; n < t->shape.n[FCS_N]; n++)
         for (int64_t c = 0; c < channels; c++)
             for (int64_t p = 0; p < pixels; p++)
-                values[(n * channels + c) * pixels + p] = t->data[(n * pixels + p) * cs + c];
-    return FCS_OK;
+                values[(n * channels + c) * pixels + p] = x[(n * pixels + p) * cs + c];
+    return fcs_tensor_unmap(t, x);
 }

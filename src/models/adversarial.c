@@ -237,9 +237,9 @@ static fcs_status run_plan(fcs_model *m, fcs_adversarial *a, int kind, int64_t s
     fcs_status status = fcs_plan_run(a->plans[kind], m->seed, run);
     if (status != FCS_OK || kind == FCS_PLAN_SPECTRAL)
         return status;
-    fcs_tensor_get(a->finite, &finite);
-    if (finite == 1)
-        return FCS_OK;
+    status = fcs_tensor_get(a->finite, &finite);
+    if (status != FCS_OK || finite == 1)
+        return status;
     const fcs_plan_options options = {.no_fusion = true, .no_reuse = true};
     snprintf(m->culprit, sizeof m->culprit, "unknown (no memory to look for it)");
     if (fcs_adversarial_plan(m, kind, &options, &plain, e) == FCS_OK) {
@@ -285,8 +285,9 @@ static fcs_status adversarial_step(fcs_model *m, int64_t step, fcs_error *e)
         status =
             run_plan(m, a, FCS_PLAN_G, step, (uint64_t)((step + 1) * (a->critic_steps + 1) - 1), e);
     for (int i = 0; i < m->n_losses; i++) {
-        float value;
-        fcs_tensor_get(a->held[i], &value);
+        float value = NAN;
+        fcs_status read = fcs_tensor_get(a->held[i], &value);
+        status = status == FCS_OK ? read : status;
         m->losses[i] = (double)value;
     }
     return status;
@@ -294,16 +295,18 @@ static fcs_status adversarial_step(fcs_model *m, int64_t step, fcs_error *e)
 
 /* ---- measuring ---- */
 /* One statistic of a batch, added to its sums: mean, mean of squared means, variance. */
-static void add_batch(const fcs_adversarial *a, int s, float *values, double *sums)
+static fcs_status add_batch(const fcs_adversarial *a, int s, float *values, double *sums)
 {
     int64_t channels = a->statistics[s].frozen_mean->shape.n[FCS_C];
-    fcs_tensor_get(a->measured[2 * s], values);
-    fcs_tensor_get(a->measured[2 * s + 1], values + channels);
-    for (int64_t c = 0; c < channels; c++) {
+    fcs_status status = fcs_tensor_get(a->measured[2 * s], values);
+    if (status == FCS_OK)
+        status = fcs_tensor_get(a->measured[2 * s + 1], values + channels);
+    for (int64_t c = 0; c < channels && status == FCS_OK; c++) {
         sums[3 * c] += (double)values[c];
         sums[3 * c + 1] += (double)values[c] * (double)values[c];
         sums[3 * c + 2] += (double)values[channels + c];
     }
+    return status;
 }
 
 /* Over batches the variance is the mean variance plus, where a batch is one population, the
@@ -343,7 +346,7 @@ static fcs_status adversarial_calibrate(fcs_model *m, fcs_error *e)
         double *at = sums;
         status = fcs_plan_run(a->plans[FCS_PLAN_MEASURE], m->seed, (uint64_t)b);
         for (int s = 0; s < a->n_statistics && status == FCS_OK; s++) {
-            add_batch(a, s, values, at);
+            status = add_batch(a, s, values, at);
             at += 3 * a->statistics[s].frozen_mean->shape.n[FCS_C];
         }
     }

@@ -165,8 +165,8 @@ static bool average(making *k, fcs_node *const *weights)
         fcs_tensor *t = fcs_model_tensor_of(k->m, name, w->shape, true, k->e);
         if (!t)
             return false;
-        if (!there)
-            memcpy(t->data, w->data, (size_t)fcs_shape_floats(w->shape) * sizeof(float));
+        if (!there && fcs_tensor_copy(t, w) != FCS_OK)
+            return false;
         fcs_node *old = fcs_read(k->g, t);
         if (fcs_assign(k->g, t, fcs_add(old, fcs_mul(fcs_sub(weights[i], old), share))) != FCS_OK)
             return false;

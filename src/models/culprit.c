@@ -6,12 +6,11 @@
 /* One bad number per value is enough; padding lanes are zero and do no harm. */
 static bool is_finite(const fcs_plan *p, int value)
 {
-    const float *x = fcs_plan_data(p, value);
-    int64_t n = fcs_shape_floats(p->values[value].shape);
-    for (int64_t i = 0; i < n; i++)
-        if (!isfinite(x[i]))
-            return false;
-    return true;
+    float *x = fcs_plan_map(p, value, FCS_MAP_READ);
+    int64_t i = 0, n = x ? fcs_shape_floats(p->values[value].shape) : 0;
+    while (i < n && isfinite(x[i]))
+        i++;
+    return !x || (fcs_plan_unmap(p, value, x) == FCS_OK && i == n);
 }
 
 /* The value that a step reads or makes and that is not finite; -1: none. Chains have inputs and

@@ -1,0 +1,36 @@
+/* backend.h: what a backend is: who stores values and runs plans. src/graph and everything above it
+ * reach values through this table only; a context has one backend for its whole life.
+ *
+ * Memory is a handle of the backend's, for a tensor or for the scratch arena that plans share; what
+ * lies in it is laid out as docs/architecture.md says (channels-last, padding lanes zero), on every
+ * backend. The CPU's table is in src/cpu/run.c. */
+#ifndef FCS_BACKEND_H
+#define FCS_BACKEND_H
+
+#include "graph/graph.h"
+
+typedef struct fcs_backend {
+    const char *name; /* "cpu", "opencl" */
+    /* Frees what the context holds for the backend. May be NULL. */
+    void (*close)(fcs_context *ctx);
+
+    /* Bytes of memory; zeroed where `zero`. NULL and a message on failure. */
+    void *(*memory_new)(fcs_context *ctx, size_t bytes, bool zero);
+    void (*memory_free)(fcs_context *ctx, void *memory);
+    /* A range of memory as floats of the host's, until unmapped; NULL and a message on failure.
+     * Writes are done when unmap returns. One range at a time in one memory. */
+    float *(*map)(fcs_context *ctx, void *memory, size_t offset, size_t bytes, fcs_map_mode mode);
+    fcs_status (*unmap)(fcs_context *ctx, void *memory, float *mapped);
+    /* No value may lie across a multiple of so many bytes of the arena. NULL: it may. */
+    size_t (*slab_bytes)(const fcs_context *ctx);
+
+    /* Scratch that a step of the plan needs; asked by the planner. */
+    size_t (*step_scratch)(const fcs_context *ctx, const fcs_plan *p, const fcs_step *s);
+    /* Runs the steps first .. end - 1; the plan's arena is there. May return before they are done,
+     * map waits for them. */
+    fcs_status (*run)(fcs_plan *p, int first, int end, uint64_t seed, uint64_t step);
+    /* Frees p->prepared, what run() keeps with the plan. May be NULL. */
+    void (*forget)(fcs_plan *p);
+} fcs_backend;
+
+#endif
