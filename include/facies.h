@@ -286,7 +286,8 @@ FCS_API fcs_status fcs_generate_image(fcs_run *run, const fcs_generate_options *
 
 /* ---- diagnostics ---- */
 
-/* what: ops layers losses optimizers recipes metrics synth isas devices keys (of recipes). */
+/* what: ops layers losses optimizers recipes schemes keys (of recipes) metrics synth isas devices;
+ * anything else is FCS_USAGE. */
 FCS_API fcs_status fcs_list(fcs_context *ctx, const char *what, fcs_table **out);
 /* The nets of a recipe layer by layer: shapes, parameters, FLOPs, receptive field, bytes. */
 FCS_API fcs_status fcs_show(fcs_recipe *recipe, fcs_table **out);

@@ -64,7 +64,7 @@ expect 2 'WIDTHxHEIGHT' generate run -o a.png --size 10
 expect 2 'WIDTHxHEIGHT' generate run -o a.png --size 10x0
 expect 2 'WIDTHxHEIGHT' generate run -o a.png --size 10x10x10x10
 expect 2 'number from 0 to 1' generate run -o a.png --threshold 2
-expect 2 'did you mean ops' list op
+expect 2 'did you mean "ops"' list op
 expect 2 'bench' bench nothing
 expect 2 'resume' train --resume -o run --set train.batch=1
 

@@ -260,7 +260,7 @@ static void test_lists(void)
         fcs_table_free(t);
     }
     fcs_table *t;
-    CHECK(fcs_list(ctx, "layrs", &t) == FCS_FAILED && strstr(fcs_message(ctx), "layers"));
+    CHECK(fcs_list(ctx, "layrs", &t) == FCS_USAGE && strstr(fcs_message(ctx), "layers"));
 }
 
 int main(void)

@@ -2,7 +2,6 @@
 #include "cli/cli.h"
 
 #include <stddef.h>
-#include <string.h>
 
 static const cli_option options[] = {CLI_TABLE_OPTIONS, CLI_HELP_OPTION};
 static const char *const examples[] = {"facies list recipes",
@@ -14,9 +13,6 @@ static const char *const examples[] = {"facies list recipes",
                                        NULL};
 static const char *const device_examples[] = {"facies devices", "what can be given to --device",
                                               NULL};
-static const char *const kinds[] = {"ops",     "layers", "losses", "optimizers", "recipes",
-                                    "metrics", "synth",  "isas",   "devices"};
-
 static int list(const cli_args *a, const char *what)
 {
     fcs_context *ctx = cli_open(a, NULL);
@@ -29,32 +25,23 @@ static int list(const cli_args *a, const char *what)
     return status;
 }
 
-static int run_list(const cli_args *a)
-{
-    const char *what = a->operands.items[0], *near;
-    for (int i = 0; i < CLI_COUNT(kinds); i++)
-        if (!strcmp(kinds[i], what))
-            return list(a, what);
-    near = cli_nearest(what, kinds, CLI_COUNT(kinds));
-    cli_error("list: no list of \"%.60s\"; did you mean %s? (see facies list --help)", what,
-              near ? near : kinds[0]);
-    return FCS_USAGE;
-}
+static int run_list(const cli_args *a) { return list(a, a->operands.items[0]); }
 
 static int run_devices(const cli_args *a) { return list(a, "devices"); }
 
-const cli_command cli_list = {"list",
-                              "ops|layers|losses|optimizers|recipes|metrics|synth|isas|devices",
-                              "list what facies knows",
-                              "Prints one of the registries: every entry with its parameters, "
-                              "their ranges and defaults, and what it does.",
-                              options,
-                              CLI_COUNT(options),
-                              1,
-                              1,
-                              examples,
-                              "show",
-                              run_list};
+const cli_command cli_list = {
+    "list",
+    "ops|layers|losses|optimizers|recipes|schemes|keys|metrics|synth|isas|devices",
+    "list what facies knows",
+    "Prints one of the registries: every entry with its parameters, "
+    "their ranges and defaults, and what it does.",
+    options,
+    CLI_COUNT(options),
+    1,
+    1,
+    examples,
+    "show",
+    run_list};
 const cli_command cli_devices = {
     "devices",
     "",

@@ -384,7 +384,6 @@ static fcs_status adversarial_generator(fcs_model *m, fcs_graph *g, const int64_
 
 const fcs_scheme fcs_scheme_adversarial = {
     .name = "adversarial",
-    .text = "a generator against a discriminator, one step each in turn",
     .build = adversarial_build,
     .step = adversarial_step,
     .calibrate = adversarial_calibrate,

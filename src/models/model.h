@@ -11,9 +11,9 @@
 enum { FCS_MAX_PLANS = 8, FCS_MAX_LOSSES = 32 };
 typedef struct fcs_model fcs_model;
 
-/* A training scheme's entry. */
+/* A training scheme's entry; src/recipe/schemes.c has what recipes must know of it. */
 typedef struct fcs_scheme {
-    const char *name, *text;
+    const char *name;
     /* Makes tensors (fcs_model_tensor) and plans. train: all; otherwise only what generation needs.
      */
     fcs_status (*build)(fcs_model *m, bool train, fcs_error *e);

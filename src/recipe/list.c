@@ -7,6 +7,7 @@
 #include "metrics/metrics.h"
 #include "optim/optim.h"
 #include "recipe/recipe.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- entries with params: a row for the entry, then one a param ---- */
@@ -127,6 +128,20 @@ static fcs_status list_recipes(fcs_context *ctx, fcs_table *t)
     return status;
 }
 
+static fcs_status list_schemes(fcs_context *ctx, fcs_table *t)
+{
+    fcs_status status = FCS_OK;
+    for (const fcs_scheme_rules *rules = fcs_scheme_table; rules->name && !status; rules++) {
+        fcs_text nets = {0};
+        for (const fcs_scheme_net *net = rules->nets; net->name; net++)
+            fcs_text_add(&nets, "%s%s%s", net == rules->nets ? "" : ", ", net->name,
+                         net->optional ? " (optional)" : "");
+        status = fcs_table_add(&ctx->error, t, "sss", rules->name, nets.s, rules->text);
+        free(nets.s);
+    }
+    return status;
+}
+
 static fcs_status list_isas(fcs_context *ctx, fcs_table *t)
 {
     fcs_status status = FCS_OK;
@@ -155,6 +170,7 @@ static const struct {
     {"recipes", text_table, list_recipes}, {"keys", param_table, list_keys},
     {"metrics", text_table, list_metrics}, {"synth", text_table, list_synth},
     {"isas", text_table, list_isas},       {"devices", text_table, list_devices},
+    {"schemes", text_table, list_schemes},
 };
 
 fcs_status fcs_list(fcs_context *ctx, const char *what, fcs_table **out)
@@ -176,8 +192,8 @@ fcs_status fcs_list(fcs_context *ctx, const char *what, fcs_table **out)
         return status;
     }
     const char *near = fcs_nearest(what, names, N);
-    return fcs_fail(&ctx->error, FCS_FAILED,
+    return fcs_fail(&ctx->error, FCS_USAGE,
                     "no list \"%.60s\"; did you mean \"%s\"? There are ops, layers, losses, "
-                    "optimizers, recipes, keys, metrics, synth, isas, devices",
+                    "optimizers, recipes, schemes, keys, metrics, synth, isas, devices",
                     what, near ? near : "ops");
 }

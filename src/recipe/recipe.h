@@ -63,16 +63,13 @@ fcs_status fcs_recipe_fail(fcs_error *e, const fcs_recipe *r, const config_setti
 
 /* ---- sections: the schema (schema.c) ---- */
 typedef struct fcs_section {
-    const char *path; /* "" (top), "data", ... */
+    const char *path; /* "" (top), "data", ...; "NET" (the last one) stands for each net */
     const fcs_param *params;
     int n;
     const char *text;
 } fcs_section;
 extern const fcs_section fcs_sections[];
 extern const int fcs_n_sections;
-/* The nets that a recipe of this scheme has: NULL-terminated names of sections with layers,
- * optimizer, ... */
-extern const char *const fcs_recipe_nets[];
 /* The table of section "loss": its own params, then a weight per registered loss term. */
 int fcs_loss_params(fcs_param params[FCS_MAX_PARAMS]);
 
@@ -102,6 +99,21 @@ int64_t fcs_net_size(const fcs_net *net, int axis, int64_t in, int *bad);
 /* Latent cells along an axis (0 D, 1 H, 2 W) in training: latent.size, or what gives data.size; 0:
  * nothing does. */
 int64_t fcs_recipe_latent_size(const fcs_recipe *r, const fcs_net *generator, int axis);
+
+/* ---- training schemes as far as recipes know them (schemes.c) ---- */
+typedef struct fcs_scheme_net {
+    const char *name; /* of its section; NULL ends the list */
+    bool optional;    /* a recipe may do without it */
+    fcs_shape (*input)(const fcs_recipe *r, const fcs_net *net); /* one sample, in training */
+} fcs_scheme_net;
+typedef struct fcs_scheme_rules {
+    const char *name, *text;
+    const fcs_scheme_net *nets;                             /* the first makes the images */
+    fcs_status (*check)(fcs_error *e, const fcs_recipe *r); /* sections and nets are checked */
+} fcs_scheme_rules;
+extern const fcs_scheme_rules fcs_scheme_table[];                 /* ends with a NULL name */
+const fcs_scheme_rules *fcs_scheme_rules_of(const fcs_recipe *r); /* of a checked recipe */
+bool fcs_recipe_has(const fcs_recipe *r, const char *section);    /* an optional net is there */
 
 /* ---- recipes that come with the library (embedded.c, made by m4/embed.awk) ---- */
 typedef struct fcs_embedded {

@@ -1,4 +1,4 @@
-/* schema.c: the sections of a recipe, their keys, and what must agree between them. */
+/* schema.c: the sections of a recipe and their keys; schemes.c has what must agree between them. */
 #include "recipe/recipe.h"
 #include "layers/layers.h"
 #include "losses/losses.h"
@@ -11,7 +11,7 @@
 static const fcs_param top_params[] = {
     {"name", 's', 0, "recipe", 0, 0, NULL, "short name of the system"},
     {"title", 's', 0, "", 0, 200, NULL, "what it is, for reports"},
-    {"scheme", 's', 0, "adversarial", 0, 0, "adversarial", "how nets, losses and data are wired"},
+    {"scheme", 's', 0, "adversarial", 0, 0, NULL, "how nets, losses and data are wired"},
     {"numerics", 's', 0, "direct", 0, 0, "direct", "forms of convolution: direct sums only"},
 };
 static const fcs_param data_params[] = {
@@ -61,18 +61,17 @@ static const fcs_param train_params[] = {
     {"calibration", 'i', 16, NULL, 1, 10000, NULL,
      "batches over which the normalization statistics for generation are measured"},
 };
-#define LOSS_SECTION 5
+#define LOSS_SECTION 3
 const fcs_section fcs_sections[] = {
     {"", top_params, COUNT(top_params), "the system"},
     {"data", data_params, COUNT(data_params), "training images"},
     {"latent", latent_params, COUNT(latent_params), "the generator's input"},
-    {"generator", net_params, COUNT(net_params), "a net; also: optimizer, layers"},
-    {"discriminator", net_params, COUNT(net_params), "a net; also: optimizer, layers"},
     {"loss", loss_params, COUNT(loss_params), "losses; also the weight of each term"},
     {"train", train_params, COUNT(train_params), "the training loop"},
+    {"NET", net_params, COUNT(net_params), "a net of the scheme; also: optimizer, layers"},
 };
+#define NET_SECTION (COUNT(fcs_sections) - 1)
 const int fcs_n_sections = COUNT(fcs_sections);
-const char *const fcs_recipe_nets[] = {"generator", "discriminator", NULL};
 static const char *const net_also[] = {"optimizer", "layers", NULL};
 
 int fcs_loss_params(fcs_param params[FCS_MAX_PARAMS])
@@ -86,23 +85,12 @@ int fcs_loss_params(fcs_param params[FCS_MAX_PARAMS])
     return n;
 }
 
-static bool is_net(const char *name)
-{
-    for (const char *const *net = fcs_recipe_nets; *net; net++)
-        if (strcmp(*net, name) == 0)
-            return true;
-    return false;
-}
-
 static fcs_status unknown_entry(fcs_error *e, const fcs_recipe *r, const config_setting_t *s,
-                                const char *what, const char *const *names, int n)
+                                const char *what, const char *list, const char *const *names, int n)
 {
     const char *word = config_setting_get_string(s), *near = fcs_nearest(word, names, n);
     return fcs_recipe_fail(e, r, s, "no %s \"%.60s\"; did you mean \"%s\"? (facies list %s)", what,
-                           word, near ? near : names[0],
-                           what[0] == 'l' && what[1] == 'o' ? "losses"
-                           : what[0] == 'l'                 ? "layers"
-                                                            : "optimizers");
+                           word, near ? near : names[0], list);
 }
 
 /* The member `key` of group, a word; NULL with a message if it is missing or none. */
@@ -141,7 +129,7 @@ static fcs_status check_optimizer(fcs_error *e, const fcs_recipe *r, config_sett
     for (int i = 0; i < fcs_n_optimizers && i < 64; i++)
         names[i] = fcs_optimizers[i]->name;
     if (!o)
-        return unknown_entry(e, r, type, "optimizer", names, fcs_n_optimizers);
+        return unknown_entry(e, r, type, "optimizer", "optimizers", names, fcs_n_optimizers);
     static const char *const also[] = {"type", NULL};
     return fcs_params_check(e, r, group, o->params, o->n_params, also);
 }
@@ -156,7 +144,7 @@ static fcs_status check_layer(fcs_error *e, const fcs_recipe *r, config_setting_
     for (int i = 0; i < fcs_n_layers && i < 64; i++)
         names[i] = fcs_layers[i]->name;
     if (!entry)
-        return unknown_entry(e, r, type, "layer", names, fcs_n_layers);
+        return unknown_entry(e, r, type, "layer", "layers", names, fcs_n_layers);
     fcs_param params[FCS_MAX_PARAMS + FCS_LAYER_COMMON];
     memcpy(params, fcs_layer_common, FCS_LAYER_COMMON * sizeof *params);
     if (entry->n_params)
@@ -200,21 +188,39 @@ static fcs_status check_net(fcs_error *e, const fcs_recipe *r, config_setting_t 
     return check_optimizer(e, r, net);
 }
 
-static fcs_status check_section(fcs_error *e, fcs_recipe *r, const fcs_section *section)
+/* The group at that path of the root, made where it is not there. */
+static config_setting_t *group_of(fcs_error *e, fcs_recipe *r, const char *path)
 {
     config_setting_t *root = config_root_setting(&r->config);
-    config_setting_t *group = config_setting_get_member(root, section->path);
+    config_setting_t *group = config_setting_get_member(root, path);
     if (!group)
-        group = config_setting_add(root, section->path, CONFIG_TYPE_GROUP);
+        group = config_setting_add(root, path, CONFIG_TYPE_GROUP);
     if (!group)
-        return fcs_fail(e, FCS_FAILED, "out of memory");
+        fcs_fail(e, FCS_FAILED, "out of memory");
+    return group;
+}
+
+static fcs_status check_section(fcs_error *e, fcs_recipe *r, const fcs_section *section)
+{
+    config_setting_t *group = group_of(e, r, section->path);
     fcs_param params[FCS_MAX_PARAMS];
     memcpy(params, section->params, (size_t)section->n * sizeof *params);
-    bool loss = section == &fcs_sections[LOSS_SECTION], net = is_net(section->path);
-    int n = loss ? fcs_loss_params(params) : section->n;
-    if (fcs_params_check(e, r, group, params, n, net ? net_also : NULL) != FCS_OK)
-        return FCS_FAILED;
-    return net ? check_net(e, r, group) : FCS_OK;
+    int n = section == &fcs_sections[LOSS_SECTION] ? fcs_loss_params(params) : section->n;
+    return group ? fcs_params_check(e, r, group, params, n, NULL) : FCS_FAILED;
+}
+
+static fcs_status check_nets(fcs_error *e, fcs_recipe *r, const fcs_scheme_rules *rules)
+{
+    const fcs_section *section = &fcs_sections[NET_SECTION];
+    for (int i = 0; rules->nets[i].name; i++) {
+        if (rules->nets[i].optional && !fcs_recipe_has(r, rules->nets[i].name))
+            continue;
+        config_setting_t *group = group_of(e, r, rules->nets[i].name);
+        if (!group || fcs_params_check(e, r, group, section->params, section->n, net_also) ||
+            check_net(e, r, group))
+            return FCS_FAILED;
+    }
+    return FCS_OK;
 }
 
 static fcs_status check_gan(fcs_error *e, const fcs_recipe *r)
@@ -226,101 +232,51 @@ static fcs_status check_gan(fcs_error *e, const fcs_recipe *r)
     for (int i = 0; i < fcs_n_losses && n < 64; i++)
         if (fcs_losses[i]->gan)
             names[n++] = fcs_losses[i]->name;
-    return loss && loss->gan ? FCS_OK : unknown_entry(e, r, gan, "loss", names, n);
+    return loss && loss->gan ? FCS_OK : unknown_entry(e, r, gan, "loss", "losses", names, n);
 }
 
-/* A gradient in one image needs a discriminator that judges each image by itself. */
-static fcs_status check_penalties(fcs_error *e, const fcs_recipe *r, const fcs_net *d)
+static const fcs_scheme_rules *scheme_of(fcs_error *e, const fcs_recipe *r)
 {
-    for (int i = 0; i < fcs_n_losses; i++) {
-        char path[64];
-        snprintf(path, sizeof path, "loss.%s", fcs_losses[i]->name);
-        if (fcs_losses[i]->gan || !fcs_losses[i]->of_images || fcs_recipe_number(r, path) == 0)
-            continue;
-        for (int k = 0; k < d->n_layers; k++)
-            if (d->layers[k].entry->of_batch)
-                return fcs_recipe_fail(
-                    e, r, config_lookup(&r->config, path),
-                    "cannot go with the layer %s (%s) of the discriminator, which mixes the images "
-                    "of a batch; use instance_norm or spectral = true there, or set this weight "
-                    "to 0",
-                    d->layers[k].name, d->layers[k].entry->name);
+    const config_setting_t *scheme = config_lookup(&r->config, "scheme");
+    const char *names[16], *word = config_setting_get_string(scheme);
+    int n = 0;
+    for (; fcs_scheme_table[n].name && n < 16; n++) {
+        if (strcmp(fcs_scheme_table[n].name, word) == 0)
+            return &fcs_scheme_table[n];
+        names[n] = fcs_scheme_table[n].name;
     }
-    return FCS_OK;
+    unknown_entry(e, r, scheme, "scheme", "schemes", names, n);
+    return NULL;
 }
 
-static fcs_status check_range(fcs_error *e, const fcs_recipe *r, const fcs_net *g)
+/* A misspelt scheme is found first: which sections there are depends on it. */
+static const fcs_scheme_rules *check_top(fcs_error *e, fcs_recipe *r)
 {
-    double low = fcs_recipe_number(r, "data.low"), high = fcs_recipe_number(r, "data.high");
-    const config_setting_t *at = config_lookup(&r->config, "data.low");
-    const char *last = g->layers[g->n_layers - 1].entry->name;
-    if (!(low < high))
-        return fcs_recipe_fail(e, r, at, "must be below data.high");
-    if (strcmp(last, "tanh") == 0 && (low < -1 || high > 1))
-        return fcs_recipe_fail(
-            e, r, at, "the generator ends in tanh: data.low and data.high must lie in -1 to 1");
-    if (strcmp(last, "sigmoid") == 0 && (low < 0 || high > 1))
-        return fcs_recipe_fail(e, r, at,
-                               "the generator ends in sigmoid: set data.low = 0 and data.high = 1");
-    return FCS_OK;
-}
-
-static fcs_status check_sizes(fcs_error *e, const fcs_recipe *r, const fcs_net *g, const fcs_net *d)
-{
-    int64_t depth = (int64_t)fcs_recipe_number(r, "data.depth"),
-            side = (int64_t)fcs_recipe_number(r, "data.size");
-    for (int axis = depth > 1 ? 0 : 1; axis < 3; axis++) {
-        int64_t want = axis ? side : depth, cells = fcs_recipe_latent_size(r, g, axis);
-        int64_t got = fcs_net_size(g, axis, cells, NULL);
-        int bad = 0;
-        if (cells < 1 || got != want)
-            return fcs_recipe_fail(
-                e, r, config_lookup(&r->config, axis ? "data.size" : "data.depth"),
-                "the generator cannot make %lld pixels%s; from %lld latent cells it makes %lld",
-                (long long)want, cells < 1 ? " from any latent" : "",
-                (long long)(cells < 1 ? 1 : cells),
-                (long long)fcs_net_size(g, axis, cells < 1 ? 1 : cells, NULL));
-        if (fcs_net_size(d, axis, want, &bad) < 1)
-            return fcs_recipe_fail(e, r, config_lookup(&r->config, "discriminator"),
-                                   "%lld pixels are too few for its layer %s", (long long)want,
-                                   d->layers[bad].name);
-    }
-    return FCS_OK;
-}
-
-static fcs_status check_system(fcs_error *e, const fcs_recipe *r)
-{
-    fcs_net g, d;
-    if (fcs_net_read(r, "generator", &g, e) != FCS_OK)
-        return FCS_FAILED;
-    fcs_status status = fcs_net_read(r, "discriminator", &d, e);
-    if (status == FCS_OK) {
-        status = check_penalties(e, r, &d);
-        if (status == FCS_OK)
-            status = check_range(e, r, &g);
-        if (status == FCS_OK)
-            status = check_sizes(e, r, &g, &d);
-        fcs_net_free(&d);
-    }
-    fcs_net_free(&g);
-    return status;
+    const char *also[32];
+    config_setting_t *root = config_root_setting(&r->config);
+    const config_setting_t *word = config_setting_get_member(root, "scheme");
+    const fcs_scheme_rules *rules = &fcs_scheme_table[0];
+    int n = 0;
+    if (word && config_setting_type(word) == CONFIG_TYPE_STRING && !(rules = scheme_of(e, r)))
+        return NULL;
+    for (int i = 1; i < NET_SECTION; i++)
+        also[n++] = fcs_sections[i].path;
+    for (int i = 0; rules->nets[i].name && n < 31; i++)
+        also[n++] = rules->nets[i].name;
+    also[n] = NULL;
+    return fcs_params_check(e, r, root, top_params, COUNT(top_params), also) ? NULL : rules;
 }
 
 fcs_status fcs_recipe_check(fcs_recipe *r, fcs_error *e)
 {
-    const char *also[16];
-    int n = 0;
-    for (int i = 1; i < fcs_n_sections && n < 15; i++)
-        also[n++] = fcs_sections[i].path;
-    also[n] = NULL;
     r->checked = false;
-    if (fcs_params_check(e, r, config_root_setting(&r->config), top_params, COUNT(top_params),
-                         also) != FCS_OK)
+    const fcs_scheme_rules *rules = check_top(e, r);
+    if (!rules)
         return FCS_FAILED;
-    for (int i = 1; i < fcs_n_sections; i++)
+    for (int i = 1; i < NET_SECTION; i++)
         if (check_section(e, r, &fcs_sections[i]) != FCS_OK)
             return FCS_FAILED;
-    if (check_gan(e, r) != FCS_OK || check_system(e, r) != FCS_OK)
+    if (check_nets(e, r, rules) || check_gan(e, r) || rules->check(e, r))
         return FCS_FAILED;
     r->checked = true;
     return FCS_OK;

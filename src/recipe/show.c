@@ -113,13 +113,14 @@ static fcs_status add_rows(fcs_error *e, fcs_table *t, const fcs_builder *b, con
                          flops * 1e-9, ceil(of[net->n_layers].field), bytes);
 }
 
-static fcs_status show_net(fcs_recipe *r, const char *name, fcs_shape in, fcs_table *t)
+static fcs_status show_net(fcs_recipe *r, const fcs_scheme_net *of_scheme, fcs_table *t)
 {
     fcs_error *e = &r->ctx->error;
     fcs_net net;
     ghosts all = {.ctx = r->ctx};
-    if (fcs_net_read(r, name, &net, e) != FCS_OK)
+    if (fcs_net_read(r, of_scheme->name, &net, e) != FCS_OK)
         return FCS_FAILED;
+    fcs_shape in = of_scheme->input(r, &net);
     fcs_graph *g = fcs_graph_new(r->ctx);
     int channels = (int)fcs_recipe_number(r, "data.channels");
     fcs_builder b = {.graph = g,
@@ -147,20 +148,11 @@ static fcs_status show_net(fcs_recipe *r, const char *name, fcs_shape in, fcs_ta
 
 static fcs_status show_all(fcs_recipe *r, fcs_table *t)
 {
-    fcs_error *e = &r->ctx->error;
-    fcs_net net;
-    if (fcs_net_read(r, "generator", &net, e) != FCS_OK)
-        return FCS_FAILED;
-    int64_t channels = (int64_t)fcs_recipe_number(r, "data.channels"),
-            side = (int64_t)fcs_recipe_number(r, "data.size");
-    fcs_shape latent = fcs_shape_of(
-        1, (int64_t)fcs_recipe_number(r, "latent.channels"), fcs_recipe_latent_size(r, &net, 0),
-        fcs_recipe_latent_size(r, &net, 1), fcs_recipe_latent_size(r, &net, 2));
-    fcs_shape image = fcs_shape_of(1, channels ? channels : 1,
-                                   (int64_t)fcs_recipe_number(r, "data.depth"), side, side);
-    fcs_net_free(&net);
-    fcs_status status = show_net(r, "generator", latent, t);
-    return status == FCS_OK ? show_net(r, "discriminator", image, t) : status;
+    fcs_status status = FCS_OK;
+    for (const fcs_scheme_net *net = fcs_scheme_rules_of(r)->nets; net->name && !status; net++)
+        if (!net->optional || fcs_recipe_has(r, net->name))
+            status = show_net(r, net, t);
+    return status;
 }
 
 /* Shapes and FLOPs are for one image of the training size; the receptive field is in cells of the

@@ -1,0 +1,126 @@
+/* schemes.c: training schemes as far as recipes know them: which nets there are, what each takes,
+ * what must agree between nets, losses and data. How they train is in src/models. */
+#include "recipe/recipe.h"
+#include "layers/layers.h"
+#include "losses/losses.h"
+#include <string.h>
+
+bool fcs_recipe_has(const fcs_recipe *r, const char *section)
+{
+    return config_lookup(&r->config, section) != NULL;
+}
+
+const fcs_scheme_rules *fcs_scheme_rules_of(const fcs_recipe *r)
+{
+    const fcs_scheme_rules *rules = fcs_scheme_table;
+    while (rules->name && strcmp(rules->name, fcs_recipe_word(r, "scheme")) != 0)
+        rules++;
+    return rules->name ? rules : NULL;
+}
+
+/* ---- what nets take ---- */
+static fcs_shape latent_input(const fcs_recipe *r, const fcs_net *net)
+{
+    return fcs_shape_of(1, (int64_t)fcs_recipe_number(r, "latent.channels"),
+                        fcs_recipe_latent_size(r, net, 0), fcs_recipe_latent_size(r, net, 1),
+                        fcs_recipe_latent_size(r, net, 2));
+}
+
+static fcs_shape image_input(const fcs_recipe *r, const fcs_net *net)
+{
+    int64_t channels = (int64_t)fcs_recipe_number(r, "data.channels"),
+            side = (int64_t)fcs_recipe_number(r, "data.size");
+    (void)net;
+    return fcs_shape_of(1, channels ? channels : 1, (int64_t)fcs_recipe_number(r, "data.depth"),
+                        side, side);
+}
+
+/* ---- checks ---- */
+/* A gradient in one image needs a discriminator that judges each image by itself. */
+static fcs_status check_penalties(fcs_error *e, const fcs_recipe *r, const fcs_net *d)
+{
+    for (int i = 0; i < fcs_n_losses; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "loss.%s", fcs_losses[i]->name);
+        if (fcs_losses[i]->gan || !fcs_losses[i]->of_images || fcs_recipe_number(r, path) == 0)
+            continue;
+        for (int k = 0; k < d->n_layers; k++)
+            if (d->layers[k].entry->of_batch)
+                return fcs_recipe_fail(
+                    e, r, config_lookup(&r->config, path),
+                    "cannot go with the layer %s (%s) of the discriminator, which mixes the images "
+                    "of a batch; use instance_norm or spectral = true there, or set this weight "
+                    "to 0",
+                    d->layers[k].name, d->layers[k].entry->name);
+    }
+    return FCS_OK;
+}
+
+static fcs_status check_range(fcs_error *e, const fcs_recipe *r, const fcs_net *g)
+{
+    double low = fcs_recipe_number(r, "data.low"), high = fcs_recipe_number(r, "data.high");
+    const config_setting_t *at = config_lookup(&r->config, "data.low");
+    const char *last = g->layers[g->n_layers - 1].entry->name;
+    if (!(low < high))
+        return fcs_recipe_fail(e, r, at, "must be below data.high");
+    if (strcmp(last, "tanh") == 0 && (low < -1 || high > 1))
+        return fcs_recipe_fail(
+            e, r, at, "the generator ends in tanh: data.low and data.high must lie in -1 to 1");
+    if (strcmp(last, "sigmoid") == 0 && (low < 0 || high > 1))
+        return fcs_recipe_fail(e, r, at,
+                               "the generator ends in sigmoid: set data.low = 0 and data.high = 1");
+    return FCS_OK;
+}
+
+static fcs_status check_sizes(fcs_error *e, const fcs_recipe *r, const fcs_net *g, const fcs_net *d)
+{
+    int64_t depth = (int64_t)fcs_recipe_number(r, "data.depth"),
+            side = (int64_t)fcs_recipe_number(r, "data.size");
+    for (int axis = depth > 1 ? 0 : 1; axis < 3; axis++) {
+        int64_t want = axis ? side : depth, cells = fcs_recipe_latent_size(r, g, axis);
+        int64_t got = fcs_net_size(g, axis, cells, NULL);
+        int bad = 0;
+        if (cells < 1 || got != want)
+            return fcs_recipe_fail(
+                e, r, config_lookup(&r->config, axis ? "data.size" : "data.depth"),
+                "the generator cannot make %lld pixels%s; from %lld latent cells it makes %lld",
+                (long long)want, cells < 1 ? " from any latent" : "",
+                (long long)(cells < 1 ? 1 : cells),
+                (long long)fcs_net_size(g, axis, cells < 1 ? 1 : cells, NULL));
+        if (fcs_net_size(d, axis, want, &bad) < 1)
+            return fcs_recipe_fail(e, r, config_lookup(&r->config, "discriminator"),
+                                   "%lld pixels are too few for its layer %s", (long long)want,
+                                   d->layers[bad].name);
+    }
+    return FCS_OK;
+}
+
+/* A generator against a discriminator of its images. */
+static fcs_status check_adversarial(fcs_error *e, const fcs_recipe *r)
+{
+    fcs_net g, d;
+    if (fcs_net_read(r, "generator", &g, e) != FCS_OK)
+        return FCS_FAILED;
+    fcs_status status = fcs_net_read(r, "discriminator", &d, e);
+    if (status == FCS_OK) {
+        status = check_penalties(e, r, &d);
+        if (status == FCS_OK)
+            status = check_range(e, r, &g);
+        if (status == FCS_OK)
+            status = check_sizes(e, r, &g, &d);
+        fcs_net_free(&d);
+    }
+    fcs_net_free(&g);
+    return status;
+}
+
+static const fcs_scheme_net adversarial_nets[] = {
+    {.name = "generator", .input = latent_input},
+    {.name = "discriminator", .input = image_input},
+    {.name = NULL},
+};
+const fcs_scheme_rules fcs_scheme_table[] = {
+    {"adversarial", "a generator against a discriminator, one step each in turn", adversarial_nets,
+     check_adversarial},
+    {NULL, NULL, NULL, NULL},
+};
