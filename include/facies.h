@@ -98,6 +98,13 @@ FCS_API int fcs_table_write(const fcs_table *t, fcs_table_format format, FILE *f
 
 typedef enum fcs_sample { FCS_U8, FCS_U16, FCS_F32 } fcs_sample;
 
+/* The distance from one sample to the next along x, y, z in `unit` ("um", "mm", ...); all zero and
+ * "" where it is not known. */
+typedef struct fcs_voxel {
+    double size[3];
+    char unit[16];
+} fcs_voxel;
+
 /* An image, a stack or a volume: depth pages of height rows of width pixels of channels samples,
  * interleaved: sample (z, y, x, c) is at ((z * height + y) * width + x) * channels + c. Depth 1 is
  * a 2D image. Channels: 1 grey, 3 red green blue. Free with fcs_image_free(). */
@@ -106,24 +113,42 @@ struct fcs_image {
     int channels;
     fcs_sample sample;
     void *data;
+    fcs_voxel voxel;
 };
 FCS_API void fcs_image_free(fcs_image *image);
 /* A new image, all zero. Fails on sizes below 1 or over 2^40 bytes. */
 FCS_API fcs_status fcs_image_new(fcs_context *ctx, int64_t width, int64_t height, int64_t depth,
                                  int channels, fcs_sample sample, fcs_image **out);
-/* Reads a PNG or TIFF (all pages, which must agree in size). Palettes become RGB (one
- * channel where all their colours are grey), 1-, 2- and 4-bit images
- * become 8-bit (0 and 255 for 1-bit), an alpha channel is dropped with a note to the context's log.
+/* Reads a PNG, a TIFF or BigTIFF (all pages, which must agree in size; also ImageJ's stacks), or a
+ * volume: NRRD (.nrrd, or .nhdr with its data beside it), MetaImage (.mha, or .mhd with its data;
+ * .raw where a .mhd or .nhdr of its name lies beside it), VTK image data (.vti), NumPy (.npy).
+ * Palettes become RGB (one channel where all their colours are grey), 1-, 2- and 4-bit images
+ * become 8-bit (0 and 255 for 1-bit), an alpha channel is dropped with a note to the context's log;
+ * wide or signed integers of a volume become the narrowest of U8 and U16 that holds them, else F32.
  */
 FCS_API fcs_status fcs_image_read(fcs_context *ctx, const char *path, fcs_image **out);
 /* Writes by the file name's ending: .png (depth 1, 8 or 16 bit; F32 in [0,1] is rounded to 8 bit),
- * .tif/.tiff (any). */
+ * .tif/.tiff (pages, with ImageJ's description), .nrrd, .mha, .mhd (and its .raw), .raw (and its
+ * .mhd), .vti, .npy (any depth and sample type, uncompressed). All but .npy keep the voxel size,
+ * all but .npy and .vti its unit; MetaImage knows um, mm and cm only. */
 FCS_API fcs_status fcs_image_write(fcs_context *ctx, const fcs_image *image, const char *path);
 /* Sample as a double: integers / their maximum (255, 65535), floats as they are. */
 FCS_API double fcs_image_value(const fcs_image *image, int64_t z, int64_t y, int64_t x,
                                int channel);
 /* A copy scaled to F32 in [0,1] (see fcs_image_value; floats unchanged). */
 FCS_API fcs_status fcs_image_to_float(fcs_context *ctx, const fcs_image *image, fcs_image **out);
+
+typedef struct fcs_convert_options {
+    char slices;        /* 'x', 'y', 'z': a numbered 2D file per page across that axis; 0: one file */
+    const char *format; /* "labels": the distinct values become 0, 1, 2, ...; "grey": these spread
+                           over 0..255; NULL: as they are */
+    fcs_voxel voxel;    /* replaces what the file says, size and unit each where given */
+    int cells;          /* .vti: values of cells instead of points */
+} fcs_convert_options;
+/* Reads a file, or the pictures of a folder as pages, and writes it in the format of `to`'s ending.
+ * options may be NULL. */
+FCS_API fcs_status fcs_convert(fcs_context *ctx, const char *from, const char *to,
+                               const fcs_convert_options *options);
 
 /* A procedurally made training image: kinds are listed by fcs_list(ctx, "synth"). Bits depend on
  * the arguments only. */
@@ -272,6 +297,7 @@ typedef struct fcs_generate_options {
     int median;           /* side of a median filter, odd; 0: none */
     int has_threshold;
     double threshold;                          /* in [0,1] */
+    fcs_voxel voxel;                           /* written where the format has a place for it */
     size_t memory;                             /* bytes of scratch to stay under; 0: 512 MiB */
     void (*progress)(void *user, double done); /* 0..1; may be NULL */
     void *user;

@@ -21,16 +21,15 @@ static uint64_t seed, draws;
 
 static size_t below(size_t n) { return (size_t)fcs_random_below(seed, 0, 0, draws++, (int64_t)n); }
 
-static void load(void)
+static void load(const char *name)
 {
     const char *source = getenv("srcdir");
     char folder[1000], path[2000];
-    snprintf(folder, sizeof folder, "%s/tests/data/images", source ? source : ".");
+    snprintf(folder, sizeof folder, "%s/tests/data/%s", source ? source : ".", name);
     DIR *d = opendir(folder);
     struct dirent *entry;
     while (d && (entry = readdir(d)) != NULL && n_samples < FILES_MAX) {
-        size_t n = strlen(entry->d_name);
-        if (n < 5 || entry->d_name[n - 4] != '.')
+        if (entry->d_name[0] == '.' || strstr(entry->d_name, ".md"))
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         sample *s = &samples[n_samples];
@@ -160,8 +159,9 @@ int main(int argc, char **argv)
     char path[64];
     seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     snprintf(path, sizeof path, "fuzz_image.%ld.tmp", (long)getpid());
-    load();
-    CHECK(n_samples >= 30);
+    load("images");
+    load("volumes");
+    CHECK(n_samples >= 55);
     long done = 0;
     while (n_samples && (done < 500 || (wanted && fcs_seconds() - start < seconds))) {
         try_one(path);

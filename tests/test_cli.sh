@@ -42,7 +42,7 @@ says 'Usage: facies generate' generate --help
 checks=$((checks + 1))
 "$facies" > out 2> err && fail "no arguments: status 0"
 [ ! -s out ] || fail "no arguments: help on standard output"
-for command in train generate evaluate inspect show list check bench devices synth help; do
+for command in train generate evaluate inspect show list check bench devices synth convert help; do
     says "^.TH FACIES" help --man $command
     says '^.SH OPTIONS' help --man $command
 done
@@ -93,6 +93,32 @@ if [ -w /dev/full ]; then
     "$facies" list ops --json /dev/full > out 2> err && fail "--json /dev/full: status 0"
     [ -c /dev/full ] || fail "/dev/full is no device any more"
 fi
+
+# ---- volumes
+says '' synth spheres --size 24x20x16 -o ball.tif
+says '' convert ball.tif ball.nrrd --voxel 0.5x0.5x2 --unit um
+for ending in mha mhd vti npy tif; do
+    says '' convert ball.nrrd a.$ending
+    says '24 *20 *16' inspect a.$ending
+done
+says '0.5 x 0.5 x 2 um' inspect a.mhd
+says '' convert a.vti x.png --slices x
+[ -s x-0000.png ] && [ -s x-0023.png ] && [ ! -e x-0024.png ] || fail "not 24 slices"
+mkdir pages
+says '' convert ball.nrrd pages/p.png --slices z
+says '' convert pages back.nrrd --voxel 0.5x0.5x2 --unit um
+cmp ball.nrrd back.nrrd || fail "slices and their volume differ"
+says '' convert ball.tif labels.npy --format labels
+[ "$(tail -c 7680 labels.npy | tr -d '\000\001' | wc -c)" -eq 0 ] || fail "labels are not 0 and 1"
+expect 1 'one page' convert ball.tif ball.png
+expect 1 'a.xyz' convert ball.tif a.xyz
+expect 1 'nothing' convert nothing.tif a.nrrd
+expect 1 'labels or grey' convert ball.tif a.nrrd --format onehot
+expect 2 'x, y or z' convert ball.tif a.png --slices q
+expect 2 'voxel' convert ball.tif a.nrrd --voxel 0x1x1
+expect 2 'voxel' convert ball.tif a.nrrd --voxel 1x1
+says '' synth spheres --size 12x12 -o pages/q.png
+expect 1 'alike' convert pages a.nrrd
 
 # ---- recipes and data
 train() { train_status=$1 train_word=$2; shift 2; expect "$train_status" "$train_word" train "$@" --steps 1; none new "train $*"; }

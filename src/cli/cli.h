@@ -31,12 +31,13 @@ typedef struct cli_words {
 
 /* All values that any option can set, zero where not given. */
 typedef struct cli_args {
-    bool help, quiet, resume, plan, periodic, has_threshold, failures, recipe_text, man;
+    bool help, quiet, resume, plan, periodic, has_threshold, failures, recipe_text, man, cells;
     int64_t threads, seed, steps, count, first, median, memory, crops, crop, neighbours, max_lag;
     bool has_seed;
     double minutes, threshold, seconds;
     int64_t size[3];
-    const char *device, *json, *csv, *html, *output, *metrics, *ops, *one_case, *isa;
+    const char *device, *json, *csv, *html, *output, *metrics, *ops, *one_case, *isa, *slices,
+        *format, *voxel, *unit;
     cli_words data, set, operands;
 } cli_args;
 
@@ -53,7 +54,7 @@ typedef struct cli_command {
     int (*run)(const cli_args *a);  /* returns the exit status */
 } cli_command;
 extern const cli_command cli_train, cli_generate, cli_evaluate, cli_inspect, cli_show, cli_list,
-    cli_check, cli_bench, cli_devices, cli_synth, cli_help_command;
+    cli_check, cli_bench, cli_devices, cli_synth, cli_convert, cli_help_command;
 extern const cli_command *const cli_commands[]; /* NULL-terminated */
 const cli_command *cli_command_find(const char *name);
 
@@ -74,6 +75,10 @@ const cli_command *cli_command_find(const char *name);
 #define CLI_SET_OPTION                                                                             \
     {"set", 's', CLI_LIST, CLI_AT(set), "KEY=VALUE",                                               \
      "set a recipe value: generator.width=0.5; many times if wanted", 0, 0}
+#define CLI_VOXEL_OPTIONS                                                                          \
+    {"voxel", 0, CLI_TEXT, CLI_AT(voxel), "DX[xDYxDZ]",                                            \
+     "size of a voxel: 0.4 or 0.4x0.4x1", 0, 0},                                                   \
+    {"unit", 0, CLI_TEXT, CLI_AT(unit), "UNIT", "unit of the voxel's size: um, mm, ...", 0, 0}
 #define CLI_HELP_OPTION {"help", 'h', CLI_FLAG, CLI_AT(help), NULL, "show this help", 0, 0}
 /* clang-format on */
 
@@ -112,6 +117,8 @@ int cli_failed(const fcs_context *ctx, fcs_status status);
 /* Writes the table where --json and --csv say, else as text to standard output. Frees it. Returns
  * an exit status. */
 int cli_table(const cli_args *a, fcs_table *t);
+/* What --voxel and --unit say; FCS_USAGE after a message. */
+fcs_status cli_voxel(const cli_args *a, fcs_voxel *out);
 /* ---- recipe.c ---- */
 /* The recipe of a name, a file or a run folder, with --set and --seed applied; NULL after a
  * message. */

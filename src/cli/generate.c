@@ -7,7 +7,10 @@ static const cli_option options[] = {
     {"size", 0, CLI_SIZE, CLI_AT(size), "WxH[xD]", "size in pixels (that of the training crops)", 0,
      0},
     {"output", 'o', CLI_TEXT, CLI_AT(output), "FILE",
-     "a .png or .tif file; with --count above 1 it gets numbers", 0, 0},
+     "a .png or .tif file, or a volume: .tif, .nrrd, .mha, .mhd, .raw, .vti, .npy; with --count "
+     "above 1 "
+     "it gets numbers",
+     0, 0},
     {"count", 'n', CLI_INT, CLI_AT(count), "N", "how many images (1)", 1, 1e9},
     {"first", 0, CLI_INT, CLI_AT(first), "I",
      "number of the first image (0); image I of a seed is always the same", 0, 1e15},
@@ -19,6 +22,7 @@ static const cli_option options[] = {
     {"periodic", 0, CLI_FLAG, CLI_AT(periodic), NULL, "an image that tiles the plane without seams",
      0, 0},
     {"memory", 0, CLI_INT, CLI_AT(memory), "MIB", "memory to stay under (512)", 1, 1e9},
+    CLI_VOXEL_OPTIONS,
     CLI_COMPUTE_OPTIONS,
     {"quiet", 'q', CLI_FLAG, CLI_AT(quiet), NULL, "no progress and no notes", 0, 0},
     CLI_HELP_OPTION,
@@ -37,7 +41,7 @@ static const char *const examples[] = {
 static int run_generate(const cli_args *a)
 {
     cli_progress progress = {0};
-    const fcs_generate_options o = {
+    fcs_generate_options o = {
         .width = a->size[0],
         .height = a->size[1],
         .depth = a->size[0] ? a->size[2] : 0,
@@ -52,6 +56,8 @@ static int run_generate(const cli_args *a)
         .progress = cli_progress_part,
         .user = &progress,
     };
+    if (cli_voxel(a, &o.voxel))
+        return FCS_USAGE;
     if (!a->output) {
         cli_error("generate: give the file to write with -o FILE (see facies generate --help)");
         return FCS_USAGE;

@@ -227,6 +227,37 @@ fcs_status cli_parse(const cli_command *c, int argc, char **argv, cli_args *a)
     return FCS_OK;
 }
 
+fcs_status cli_voxel(const cli_args *a, fcs_voxel *out)
+{
+    const char *at = a->voxel;
+    char *end;
+    int n = 0;
+    memset(out, 0, sizeof *out);
+    while (at && n < 3) {
+        out->size[n] = strtod(at, &end);
+        if (end == at || !isfinite(out->size[n]) || out->size[n] <= 0)
+            break;
+        n++;
+        at = *end == 'x' ? end + 1 : end;
+        if (*end != 'x')
+            break;
+    }
+    if (a->voxel && (*at || n == 0 || n == 2)) {
+        cli_error("--voxel %.60s: give the size of a voxel, 0.4 or 0.4x0.4x1", a->voxel);
+        return FCS_USAGE;
+    }
+    for (; n == 1 || n == 2; n++)
+        out->size[n] = out->size[0];
+    if (a->unit &&
+        (!a->unit[0] || strlen(a->unit) >= sizeof out->unit || strpbrk(a->unit, "\"<>\n\r"))) {
+        cli_error("--unit %.60s: give a short name such as um or mm", a->unit);
+        return FCS_USAGE;
+    }
+    if (a->unit)
+        snprintf(out->unit, sizeof out->unit, "%s", a->unit);
+    return FCS_OK;
+}
+
 void cli_args_free(cli_args *a)
 {
     free(a->data.items);

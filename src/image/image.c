@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 size_t fcs_sample_bytes(fcs_sample sample)
@@ -63,7 +64,12 @@ fcs_status fcs_image_make(fcs_error *e, int64_t width, int64_t height, int64_t d
     fcs_image *image = fcs_alloc(e, sizeof *image);
     if (!image)
         return FCS_FAILED;
-    *image = (fcs_image){width, height, depth, channels, sample, fcs_alloc(e, (size_t)bytes)};
+    *image = (fcs_image){.width = width,
+                         .height = height,
+                         .depth = depth,
+                         .channels = channels,
+                         .sample = sample,
+                         .data = fcs_alloc(e, (size_t)bytes)};
     if (!image->data) {
         free(image);
         return FCS_FAILED;
@@ -103,6 +109,7 @@ fcs_status fcs_image_to_float(fcs_context *ctx, const fcs_image *image, fcs_imag
                                       image->channels, FCS_F32, out);
     if (status)
         return status;
+    (*out)->voxel = image->voxel;
     size_t n = (size_t)(image->width * image->height * image->depth * image->channels);
     float *to = (*out)->data;
     if (image->sample == FCS_F32)
@@ -112,6 +119,14 @@ fcs_status fcs_image_to_float(fcs_context *ctx, const fcs_image *image, fcs_imag
     for (size_t i = 0; image->sample == FCS_U16 && i < n; i++)
         to[i] = (float)(((const uint16_t *)image->data)[i] / 65535.0);
     return FCS_OK;
+}
+
+void fcs_voxel_replace(fcs_voxel *v, const fcs_voxel *with)
+{
+    if (with->size[0] > 0)
+        memcpy(v->size, with->size, sizeof v->size);
+    if (with->unit[0])
+        memcpy(v->unit, with->unit, sizeof v->unit);
 }
 
 void fcs_facts_note(fcs_facts *facts, const char *format, ...)
@@ -127,17 +142,81 @@ void fcs_facts_note(fcs_facts *facts, const char *format, ...)
     va_end(list);
 }
 
-static bool is_tiff(const unsigned char *b)
+/* ---- which format ---- */
+
+typedef struct head { /* a file's first bytes, zeros behind its end */
+    char bytes[1024];
+    size_t n;
+    const char *path;
+} head;
+
+static bool begins(const head *h, const char *bytes, size_t n)
 {
-    return memcmp(b, "II*", 4) == 0 || memcmp(b, "MM\0*", 4) == 0 || memcmp(b, "II+", 4) == 0 ||
-           memcmp(b, "MM\0+", 4) == 0;
+    return h->n >= n && memcmp(h->bytes, bytes, n) == 0;
+}
+
+static bool ends(const head *h, const char *ending)
+{
+    size_t n = strlen(h->path), k = strlen(ending);
+    return n > k && strcasecmp(h->path + n - k, ending) == 0;
+}
+
+static bool is_png(const head *h) { return begins(h, "\x89PNG\r\n\x1a\n", 8); }
+
+static bool is_tiff(const head *h)
+{
+    return begins(h, "II*", 4) || begins(h, "MM\0*", 4) || begins(h, "II+", 4) ||
+           begins(h, "MM\0+", 4);
+}
+
+static bool is_nrrd(const head *h) { return begins(h, "NRRD", 4); }
+static bool is_npy(const head *h) { return begins(h, "\x93NUMPY", 6); }
+
+static bool is_vti(const head *h)
+{
+    return begins(h, "<VTKFile", 8) || (begins(h, "<?xml", 5) && strstr(h->bytes, "<VTKFile"));
+}
+
+static bool is_metaimage(const head *h)
+{
+    return begins(h, "ObjectType", 10) || begins(h, "NDims", 5) || ends(h, ".mhd") ||
+           ends(h, ".mha");
+}
+
+static bool is_raw(const head *h) { return ends(h, ".raw"); }
+
+/* By their first bytes; only what has none of its own by the name. */
+static const struct {
+    bool (*is)(const head *h);
+    fcs_decoder *decode;
+} decoders[] = {
+    {is_png, fcs_png_decode}, {is_tiff, fcs_tiff_decode}, {is_nrrd, fcs_nrrd_decode},
+    {is_npy, fcs_npy_decode}, {is_vti, fcs_vti_decode},   {is_metaimage, fcs_metaimage_decode},
+    {is_raw, fcs_raw_decode},
+};
+
+static fcs_status decode_by_head(fcs_context *ctx, fcs_error *e, const char *path, FILE *f,
+                                 int64_t size, fcs_facts *facts, fcs_image **out)
+{
+    head h = {.path = path};
+    h.n = fread(h.bytes, 1, sizeof h.bytes - 1, f);
+    rewind(f);
+    for (size_t i = 0; i < sizeof decoders / sizeof *decoders; i++)
+        if (decoders[i].is(&h)) {
+            fcs_status status = decoders[i].decode(ctx, e, path, f, size, facts, out);
+            if (!status)
+                (*out)->voxel = facts->voxel;
+            return status;
+        }
+    return fcs_fail(e, FCS_FAILED,
+                    "%s: neither a PNG, TIFF, NRRD, MetaImage, VTI nor NumPy file, or cut off; "
+                    "convert it first",
+                    path);
 }
 
 fcs_status fcs_decode(fcs_context *ctx, fcs_error *e, const char *path, fcs_facts *facts,
                       fcs_image **out)
 {
-    static const unsigned char png[8] = {137, 'P', 'N', 'G', 13, 10, 26, 10};
-    unsigned char head[8] = {0};
     struct stat st;
     *out = NULL;
     memset(facts, 0, sizeof *facts);
@@ -150,23 +229,13 @@ fcs_status fcs_decode(fcs_context *ctx, fcs_error *e, const char *path, fcs_fact
         return FCS_FAILED;
     }
     fcs_status status;
-    if (!S_ISREG(st.st_mode)) {
+    if (!S_ISREG(st.st_mode))
         status = fcs_fail(e, FCS_FAILED, "%s: %s, not an image file", path,
                           S_ISDIR(st.st_mode) ? "a folder" : "not a regular file");
-    } else if (st.st_size == 0) {
+    else if (st.st_size == 0)
         status = fcs_fail(e, FCS_FAILED, "%s: empty file", path);
-    } else {
-        size_t got = fread(head, 1, 8, f);
-        rewind(f);
-        if (got == 8 && memcmp(head, png, 8) == 0)
-            status = fcs_png_decode(e, path, f, st.st_size, facts, out);
-        else if (got == 8 && is_tiff(head))
-            status = fcs_tiff_decode(ctx, e, path, facts, out);
-        else
-            status =
-                fcs_fail(e, FCS_FAILED,
-                         "%s: neither a PNG nor a TIFF image, or cut off; convert it first", path);
-    }
+    else
+        status = decode_by_head(ctx, e, path, f, st.st_size, facts, out);
     fclose(f);
     return status;
 }
@@ -186,8 +255,13 @@ fcs_status fcs_image_write(fcs_context *ctx, const fcs_image *image, const char 
     fcs_writer *w;
     fcs_error *e = &ctx->error;
     fcs_error_clear(e);
-    if (fcs_writer_open(e, path, image->width, image->height, image->depth, image->channels,
-                        image->sample, &w))
+    const fcs_form form = {.width = image->width,
+                           .height = image->height,
+                           .depth = image->depth,
+                           .channels = image->channels,
+                           .sample = image->sample,
+                           .voxel = image->voxel};
+    if (fcs_writer_open(e, path, &form, &w))
         return FCS_FAILED;
     if (fcs_writer_rows(e, w, image->data, image->height * image->depth)) {
         fcs_writer_abort(w);

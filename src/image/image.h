@@ -6,23 +6,37 @@
 
 /* ---- writers that take rows as they come, so that a big output needs constant memory ---- */
 typedef struct fcs_writer fcs_writer;
-/* .png (depth 1), .tif/.tiff (pages; BigTIFF when it could pass 4 GB). The file appears under its
- * name only at commit. Checks the free disk space first where the target is a regular file. */
-fcs_status fcs_writer_open(fcs_error *e, const char *path, int64_t width, int64_t height,
-                           int64_t depth, int channels, fcs_sample sample, fcs_writer **out);
+/* What a file to be written will hold. */
+typedef struct fcs_form {
+    int64_t width, height, depth;
+    int channels; /* 1 or 3 */
+    fcs_sample sample;
+    fcs_voxel voxel; /* zero: not known */
+    bool cells;      /* .vti: values of cells instead of points, as solvers want them */
+} fcs_form;
+/* By the name's ending: .png (depth 1), .tif/.tiff (pages; BigTIFF when it could pass 4 GB), .nrrd,
+ * .mha, .mhd, .raw, .vti, .npy. The file appears under its name only at commit. Checks the free
+ * disk space first where the target is a regular file. */
+fcs_status fcs_writer_open(fcs_error *e, const char *path, const fcs_form *form, fcs_writer **out);
 /* The next n rows (width * channels samples each), page after page. */
 fcs_status fcs_writer_rows(fcs_error *e, fcs_writer *w, const void *rows, int64_t n);
 fcs_status fcs_writer_commit(fcs_error *e, fcs_writer *w); /* frees w in any case */
 void fcs_writer_abort(fcs_writer *w);
 
+/* "a/b.png", 7 -> "a/b-0007.png", to be freed. */
+char *fcs_path_numbered(fcs_error *e, const char *path, int64_t number);
+/* Size and unit of `with` where it has them. */
+void fcs_voxel_replace(fcs_voxel *v, const fcs_voxel *with);
+
 /* ---- what is in a file, and what was converted ---- */
 typedef struct fcs_look {
-    char format[8]; /* "png", "tiff" */
+    char format[12]; /* "png", "tiff", "nrrd", "metaimage", "vti", "npy" */
     int64_t width, height, depth;
     int channels, bits; /* as in the file: 2 is grey with alpha, 4 RGB with alpha */
     bool palette, is_float;
     int levels;             /* distinct values of channel 0 (or colours), capped at 257 */
     double low, high, mean; /* of the samples in the file's own units */
+    fcs_voxel voxel;        /* zero where the file does not say */
     char shares[160];       /* "0: 74.07 %, 255: 25.93 %" for up to six levels */
     char plan[200];         /* what a run does with it: "2 levels scaled to -1 and 1" */
     char problem[200];      /* "" or why it cannot be used */

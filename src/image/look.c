@@ -90,6 +90,7 @@ static void fill(fcs_look *look, const fcs_facts *facts, const fcs_image *image,
     look->bits = facts->bits;
     look->palette = facts->palette;
     look->is_float = facts->is_float;
+    look->voxel = facts->voxel;
     look->levels = stats->levels;
     look->low = stats->low / facts->unit;
     look->high = stats->high / facts->unit;
@@ -147,14 +148,28 @@ fcs_status fcs_look_at(fcs_context *ctx, const char *path, fcs_look *look)
     return look_at(ctx, &ctx->error, path, look);
 }
 
+/* "0.4 x 0.4 x 1 um", "0.4 um" where all are equal, "" where it is not known. */
+static void voxel_text(const fcs_voxel *v, char *text, size_t n)
+{
+    const double *s = v->size;
+    text[0] = 0;
+    if (s[0] > 0 && s[0] == s[1] && s[0] == s[2])
+        snprintf(text, n, "%g%s%s", s[0], v->unit[0] ? " " : "", v->unit);
+    else if (s[0] > 0)
+        snprintf(text, n, "%g x %g x %g%s%s", s[0], s[1], s[2], v->unit[0] ? " " : "", v->unit);
+}
+
 static fcs_status add_row(fcs_error *e, fcs_table *t, const char *path, const fcs_look *k)
 {
+    char voxel[100];
     if (!k->format[0])
-        return fcs_table_add(e, t, "ssssssssssssss", path, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-                             NULL, NULL, NULL, NULL, NULL, k->problem);
-    return fcs_table_add(e, t, "ssiiiiiidddsss", path, k->format, k->width, k->height, k->depth,
-                         (int64_t)k->channels, (int64_t)k->bits, (int64_t)k->levels, k->low,
-                         k->high, k->mean, k->shares, k->plan, k->problem);
+        return fcs_table_add(e, t, "sssssssssssssss", path, NULL, NULL, NULL, NULL, NULL, NULL,
+                             NULL, NULL, NULL, NULL, NULL, NULL, NULL, k->problem);
+    voxel_text(&k->voxel, voxel, sizeof voxel);
+    return fcs_table_add(e, t, "ssiiisiiidddsss", path, k->format, k->width, k->height, k->depth,
+                         voxel[0] ? voxel : NULL, (int64_t)k->channels, (int64_t)k->bits,
+                         (int64_t)k->levels, k->low, k->high, k->mean, k->shares, k->plan,
+                         k->problem);
 }
 
 static fcs_status inspect(fcs_context *ctx, const char *path, fcs_table *t, int *usable)
@@ -180,9 +195,9 @@ static fcs_status inspect(fcs_context *ctx, const char *path, fcs_table *t, int 
 
 fcs_status fcs_inspect(fcs_context *ctx, const char *const *paths, int n, fcs_table **out)
 {
-    static const char *const columns[] = {"file",     "format", "width",  "height", "depth",
-                                          "channels", "bits",   "levels", "low",    "high",
-                                          "mean",     "shares", "plan",   "problem"};
+    static const char *const columns[] = {"file",  "format",   "width",  "height", "depth",
+                                          "voxel", "channels", "bits",   "levels", "low",
+                                          "high",  "mean",     "shares", "plan",   "problem"};
     fcs_error *e = &ctx->error;
     int usable = 0;
     fcs_error_clear(e);

@@ -6,10 +6,11 @@
 
 /* What a file holds, and what the decoder converted. */
 typedef struct fcs_facts {
-    char format[8];
+    char format[12];
     int64_t width, height, depth;
     int channels, bits; /* as in the file */
     bool palette, is_float;
+    fcs_voxel voxel; /* zero where the file does not say */
     double unit; /* one step of the file's own values, in those of the decoded image: 255 for 1 bit,
                     85 for 2 */
     char note[240]; /* what was converted or dropped, "" when nothing was */
@@ -38,10 +39,11 @@ typedef struct fcs_stats {
  * libtiff go to the log. */
 fcs_status fcs_decode(fcs_context *ctx, fcs_error *e, const char *path, fcs_facts *facts,
                       fcs_image **out);
-fcs_status fcs_png_decode(fcs_error *e, const char *path, FILE *f, int64_t file_size,
-                          fcs_facts *facts, fcs_image **out);
-fcs_status fcs_tiff_decode(fcs_context *ctx, fcs_error *e, const char *path, fcs_facts *facts,
-                           fcs_image **out);
+/* One format's decoder: f is the open file, at its start, of so many bytes. */
+typedef fcs_status fcs_decoder(fcs_context *ctx, fcs_error *e, const char *path, FILE *f,
+                               int64_t file_size, fcs_facts *facts, fcs_image **out);
+fcs_decoder fcs_png_decode, fcs_tiff_decode, fcs_nrrd_decode, fcs_metaimage_decode, fcs_vti_decode,
+    fcs_npy_decode, fcs_raw_decode;
 /* Appends to facts->note, with "; " between. */
 void fcs_facts_note(fcs_facts *facts, const char *format, ...) FCS_PRINTF(2, 3);
 
@@ -67,6 +69,10 @@ void fcs_stats_shares(const fcs_stats *stats, int channels, double unit, char *t
 void fcs_stats_problem(const fcs_stats *stats, const fcs_image *image, double unit, char *text,
                        size_t n);
 
+/* Page `at` across 'x' (shows y to the right, z down), 'y' (x, z) or 'z' (x, y). */
+fcs_status fcs_image_slice(fcs_error *e, const fcs_image *m, char across, int64_t at,
+                           fcs_image **out);
+
 /* Files of a folder, sorted by name (bytes), or the one file; names not beginning with a dot. */
 typedef struct fcs_paths {
     char **path;
@@ -81,9 +87,8 @@ void fcs_paths_free(fcs_paths *paths);
 typedef struct fcs_sink {
     fcs_file file;
     const char *path;
-    int64_t width, height, depth;
-    int channels;
-    fcs_sample sample;
+    fcs_form form;
+    size_t row_bytes;
 } fcs_sink;
 typedef struct fcs_sink_kind {
     const char *endings[3];
@@ -94,6 +99,7 @@ typedef struct fcs_sink_kind {
         fcs_error *e, void *state); /* all rows are in: finish the file, which is then committed */
     void (*free)(void *state);      /* at any time after open was called */
 } fcs_sink_kind;
-extern const fcs_sink_kind fcs_png_sink, fcs_tiff_sink;
+extern const fcs_sink_kind fcs_png_sink, fcs_tiff_sink, fcs_nrrd_sink, fcs_mha_sink, fcs_mhd_sink,
+    fcs_raw_sink, fcs_vti_sink, fcs_npy_sink;
 
 #endif

@@ -149,10 +149,11 @@ static fcs_status decode(fcs_error *e, const char *path, job *j, int64_t file_si
     return FCS_OK;
 }
 
-fcs_status fcs_png_decode(fcs_error *e, const char *path, FILE *f, int64_t file_size,
-                          fcs_facts *facts, fcs_image **out)
+fcs_status fcs_png_decode(fcs_context *ctx, fcs_error *e, const char *path, FILE *f,
+                          int64_t file_size, fcs_facts *facts, fcs_image **out)
 {
     job j = {.f = f};
+    (void)ctx;
     fcs_status status = FCS_FAILED;
     snprintf(facts->format, sizeof facts->format, "png");
     j.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &j, on_error, on_warning);

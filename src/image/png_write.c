@@ -61,27 +61,27 @@ static void step_header(state *s)
     /* Level 4 and three filters: a few percent larger than the defaults, several times faster. */
     png_set_compression_level(s->png, 4);
     png_set_filter(s->png, PNG_FILTER_TYPE_BASE, PNG_FILTER_NONE | PNG_FILTER_SUB | PNG_FILTER_UP);
-    png_set_IHDR(s->png, s->info, (png_uint_32)s->sink.width, (png_uint_32)s->sink.height,
-                 s->sink.sample == FCS_U16 ? 16 : 8,
-                 s->sink.channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY,
+    png_set_IHDR(s->png, s->info, (png_uint_32)s->sink.form.width, (png_uint_32)s->sink.form.height,
+                 s->sink.form.sample == FCS_U16 ? 16 : 8,
+                 s->sink.form.channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(s->png, s->info);
-    if (s->sink.sample == FCS_U16 && *(const uint8_t *)&one)
+    if (s->sink.form.sample == FCS_U16 && *(const uint8_t *)&one)
         png_set_swap(s->png);
 }
 
 static fcs_status png_sink_open(fcs_error *e, void *p)
 {
     state *s = p;
-    if (s->sink.depth != 1)
+    if (s->sink.form.depth != 1)
         return fcs_fail(e, FCS_FAILED, "%s: a PNG holds one page, not %lld; name it .tif",
-                        s->sink.path, (long long)s->sink.depth);
-    if (s->sink.width > PNG_UINT_31_MAX || s->sink.height > PNG_UINT_31_MAX)
+                        s->sink.path, (long long)s->sink.form.depth);
+    if (s->sink.form.width > PNG_UINT_31_MAX || s->sink.form.height > PNG_UINT_31_MAX)
         return fcs_fail(e, FCS_FAILED,
                         "%s: a PNG is at most 2^31 - 1 pixels wide and high; name it .tif",
                         s->sink.path);
-    if (s->sink.sample == FCS_F32 &&
-        !(s->bytes = fcs_alloc_array(e, (size_t)s->sink.width, (size_t)s->sink.channels)))
+    if (s->sink.form.sample == FCS_F32 &&
+        !(s->bytes = fcs_alloc_array(e, (size_t)s->sink.form.width, (size_t)s->sink.form.channels)))
         return FCS_FAILED;
     s->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, s, on_error, on_warning);
     if (s->png)
@@ -102,7 +102,7 @@ static fcs_status png_sink_row(fcs_error *e, void *p, const void *row)
     s->row = row;
     if (s->bytes) {
         const float *f = row;
-        for (int64_t i = 0; i < s->sink.width * s->sink.channels; i++) /* NaN becomes 0 */
+        for (int64_t i = 0; i < s->sink.form.width * s->sink.form.channels; i++) /* NaN becomes 0 */
             s->bytes[i] = !(f[i] > 0) ? 0 : f[i] >= 1 ? 255 : (uint8_t)(f[i] * 255.0f + 0.5f);
         s->row = s->bytes;
     }

@@ -225,7 +225,8 @@ fcs_status fcs_synth_stripes(fcs_error *e, fcs_image *image, fcs_dice *dice)
 {
     /* The shift of each column (x, z), in 1/256 pixels: noise smoothed as above, on a single row of
      * height 1. */
-    fcs_image top = {image->width, image->depth, 1, 1, FCS_U8, NULL};
+    fcs_image top = {
+        .width = image->width, .height = image->depth, .depth = 1, .channels = 1, .sample = FCS_U8};
     int64_t n = top.width * top.height;
     int32_t *shift = fcs_alloc_array(e, (size_t)n, sizeof *shift);
     int32_t *line = shift ? fcs_alloc_array(e, (size_t)longest(&top), sizeof *line) : NULL;

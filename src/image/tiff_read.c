@@ -1,7 +1,7 @@
 /* tiff_read.c: TIFF pages of every depth, sample format, layout and byte order into 8-, 16-bit or
  * float images. */
 #include "image/tiff_io.h"
-#include "image/tiff_sample.h"
+#include "image/volume.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +17,8 @@ typedef struct job {
     const char *path;
     fcs_facts *facts;
     page page;
-    int64_t pages;
-    fcs_unpack *unpack; /* stored samples to the image's */
+    int64_t pages, hidden; /* hidden: pages of ImageJ that follow the first without a directory */
+    fcs_unpack *unpack;    /* stored samples to the image's */
     const uint16_t *map[3];
     bool wide_map, grey_map;
     fcs_image *image;
@@ -68,21 +68,66 @@ static bool same_page(const page *a, const page *b)
            a->samples == b->samples && a->format == b->format && a->photometric == b->photometric;
 }
 
-/* ImageJ writes stacks over 4 GB as one page that the others follow without a directory. */
-static void note_hidden_pages(job *j)
+/* "name=value" of ImageJ's description, up to the line's end; NULL where it is not there. */
+static const char *imagej_value(job *j, const char *name)
 {
-    char *text = NULL, *images;
+    char *text = NULL;
+    size_t n = strlen(name);
     if (!TIFFGetField(j->t.tiff, TIFFTAG_IMAGEDESCRIPTION, &text) || !text ||
         strncmp(text, "ImageJ=", 7) != 0)
+        return NULL;
+    for (const char *line = text; (line = strchr(line, '\n')) != NULL;)
+        if (strncmp(++line, name, n) == 0 && line[n] == '=')
+            return line + n + 1;
+    return NULL;
+}
+
+static void read_voxel(job *j)
+{
+    fcs_voxel *v = &j->facts->voxel;
+    const char *unit = imagej_value(j, "unit"), *spacing = imagej_value(j, "spacing");
+    float x = 0, y = 0;
+    if (!unit && !spacing)
         return;
-    images = strstr(text, "\nimages=");
-    long n = images ? strtol(images + 8, NULL, 10) : 1;
-    if (n > 1)
+    TIFFGetField(j->t.tiff, TIFFTAG_XRESOLUTION, &x);
+    TIFFGetField(j->t.tiff, TIFFTAG_YRESOLUTION, &y);
+    v->size[0] = x > 0 ? 1 / (double)x : 1;
+    v->size[1] = y > 0 ? 1 / (double)y : v->size[0];
+    v->size[2] = v->size[0];
+    if (unit)
+        fcs_voxel_unit(v, unit);
+    if (spacing)
+        fcs_header_numbers(spacing, &v->size[2], 1);
+    fcs_voxel_check(v);
+}
+
+/* Do n pages lie behind each other from the first strip on, uncompressed? */
+static bool are_there(job *j, int64_t n)
+{
+    const page *p = &j->page;
+    TIFF *t = j->t.tiff;
+    uint64_t *at = NULL;
+    int64_t bytes = (int64_t)p->width * p->height * p->samples * (p->bits / 8);
+    return p->compression == COMPRESSION_NONE && !TIFFIsTiled(t) && p->bits % 8 == 0 &&
+           p->planar == PLANARCONFIG_CONTIG && TIFFGetField(t, TIFFTAG_STRIPOFFSETS, &at) && at &&
+           n < (int64_t)1 << 31 && bytes > 0 && bytes < INT64_MAX / n &&
+           bytes * n <= (int64_t)TIFFGetSizeProc(t)(&j->t) &&
+           (int64_t)at[0] <= (int64_t)TIFFGetSizeProc(t)(&j->t) - bytes * n;
+}
+
+/* ImageJ writes stacks over 4 GB as one page that the others follow without a directory. */
+static void find_hidden_pages(job *j)
+{
+    const char *images = imagej_value(j, "images");
+    int64_t n = images ? strtoll(images, NULL, 10) : 1;
+    if (n > 1 && are_there(j, n))
+        j->hidden = n;
+    else if (n > 1)
         fcs_facts_note(
             j->facts,
-            "only the first of %ld images is read: ImageJ stored the others without a directory, "
+            "only the first of %lld images is read: ImageJ stored the others without a directory, "
             "save it as an ordinary TIFF sequence",
-            n);
+            (long long)n);
 }
 
 /* First pass: counts pages and checks that they agree. */
@@ -112,7 +157,7 @@ static fcs_status survey(job *j)
     if (j->pages == 0)
         return fcs_fail(j->e, FCS_FAILED, "%s: holds thumbnails only, no image", j->path);
     if (index == 1)
-        note_hidden_pages(j);
+        find_hidden_pages(j);
     if (skipped)
         fcs_facts_note(j->facts, "%lld thumbnails or masks skipped", (long long)skipped);
     return FCS_OK;
@@ -341,6 +386,32 @@ static fcs_status check_ratio(job *j)
     return FCS_OK;
 }
 
+/* The pages that only ImageJ's description tells of. */
+static fcs_status read_hidden(job *j)
+{
+    const page *p = &j->page;
+    uint64_t *at;
+    fcs_voxel voxel = j->facts->voxel;
+    fcs_layout l = {.path = j->path,
+                    .f = fopen(j->path, "rb"),
+                    .size = {p->width, p->height, j->hidden},
+                    .channels = p->samples,
+                    .kind = fcs_sample_kind_of(p->bits, p->format),
+                    .big_endian = TIFFIsBigEndian(j->t.tiff) != 0};
+    fcs_status status = FCS_FAILED;
+    if (!l.f || !TIFFGetField(j->t.tiff, TIFFTAG_STRIPOFFSETS, &at) ||
+        fseeko(l.f, (off_t)at[0], SEEK_SET))
+        fail(j, "pages without a directory");
+    else
+        status = fcs_layout_load(j->e, &l, j->facts, &j->image);
+    j->facts->voxel = voxel;
+    if (l.f)
+        fclose(l.f);
+    if (!status && p->photometric == PHOTOMETRIC_MINISWHITE)
+        invert(j->image);
+    return status;
+}
+
 static fcs_status decode(job *j)
 {
     fcs_sample sample = FCS_U8;
@@ -349,8 +420,11 @@ static fcs_status decode(job *j)
     while (is_subfile(j) && TIFFReadDirectory(j->t.tiff))
         ;
     const page *p = &j->page;
+    read_voxel(j);
     if (choose(j, &sample) || choose_map(j))
         return FCS_FAILED;
+    if (j->hidden)
+        return read_hidden(j);
     j->facts->width = p->width;
     j->facts->height = p->height;
     j->facts->depth = j->pages;
@@ -376,11 +450,13 @@ static fcs_status decode(job *j)
     return FCS_OK;
 }
 
-fcs_status fcs_tiff_decode(fcs_context *ctx, fcs_error *e, const char *path, fcs_facts *facts,
-                           fcs_image **out)
+fcs_status fcs_tiff_decode(fcs_context *ctx, fcs_error *e, const char *path, FILE *f,
+                           int64_t file_size, fcs_facts *facts, fcs_image **out)
 {
     job j = {.e = e, .path = path, .facts = facts};
     fcs_status status;
+    (void)f; /* libtiff opens it itself */
+    (void)file_size;
     snprintf(facts->format, sizeof facts->format, "tiff");
     if (fcs_tiff_open(&j.t, path, "r"))
         status = decode(&j);

@@ -11,11 +11,12 @@ struct fcs_writer {
     const fcs_sink_kind *kind;
     fcs_sink *sink;
     char *path;
-    size_t row_bytes;
     int64_t rows, rows_wanted;
 };
 
-static const fcs_sink_kind *const kinds[] = {&fcs_png_sink, &fcs_tiff_sink};
+static const fcs_sink_kind *const kinds[] = {&fcs_png_sink, &fcs_tiff_sink, &fcs_nrrd_sink,
+                                             &fcs_mha_sink, &fcs_mhd_sink,  &fcs_raw_sink,
+                                             &fcs_vti_sink, &fcs_npy_sink};
 
 static const fcs_sink_kind *kind_of(const char *path)
 {
@@ -53,16 +54,27 @@ static fcs_status check_space(fcs_error *e, const char *path, double bytes)
     return FCS_OK;
 }
 
+static fcs_status check_form(fcs_error *e, const char *path, const fcs_form *f)
+{
+    if (f->width < 1 || f->height < 1 || f->depth < 1 || f->width > INT32_MAX ||
+        f->height > INT32_MAX || f->depth > INT32_MAX ||
+        (double)f->width * (double)f->height * (double)f->depth > 1e15 ||
+        (f->channels != 1 && f->channels != 3))
+        return fcs_fail(
+            e, FCS_FAILED, "%s: cannot write %lld x %lld x %lld pixels with %d channels (1 or 3)",
+            path, (long long)f->width, (long long)f->height, (long long)f->depth, f->channels);
+    return FCS_OK;
+}
+
 static fcs_status open_sink(fcs_error *e, fcs_writer *w)
 {
-    double bytes = (double)w->row_bytes * (double)w->rows_wanted;
+    double bytes = (double)w->sink->row_bytes * (double)w->rows_wanted;
     if (check_space(e, w->path, bytes) || fcs_file_open(e, &w->sink->file, w->path))
         return FCS_FAILED;
     return w->kind->open(e, w->sink);
 }
 
-fcs_status fcs_writer_open(fcs_error *e, const char *path, int64_t width, int64_t height,
-                           int64_t depth, int channels, fcs_sample sample, fcs_writer **out)
+fcs_status fcs_writer_open(fcs_error *e, const char *path, const fcs_form *form, fcs_writer **out)
 {
     *out = NULL;
     const fcs_sink_kind *kind = kind_of(path);
@@ -70,14 +82,11 @@ fcs_status fcs_writer_open(fcs_error *e, const char *path, int64_t width, int64_
         kind = &fcs_png_sink; /* a device has no ending */
     if (!kind)
         return fcs_fail(e, FCS_FAILED,
-                        "%s: the name must end in .png, .tif or .tiff, which says the format",
+                        "%s: the name must end in .png, .tif, .tiff, .nrrd, .mha, .mhd, .raw, .vti "
+                        "or .npy, which says the format",
                         path);
-    if (width < 1 || height < 1 || depth < 1 || width > INT32_MAX || height > INT32_MAX ||
-        depth > INT32_MAX || (double)width * (double)height * (double)depth > 1e15 ||
-        (channels != 1 && channels != 3))
-        return fcs_fail(e, FCS_FAILED,
-                        "%s: cannot write %lld x %lld x %lld pixels with %d channels (1 or 3)",
-                        path, (long long)width, (long long)height, (long long)depth, channels);
+    if (check_form(e, path, form))
+        return FCS_FAILED;
     fcs_writer *w = fcs_alloc(e, sizeof *w);
     if (!w)
         return FCS_FAILED;
@@ -85,14 +94,11 @@ fcs_status fcs_writer_open(fcs_error *e, const char *path, int64_t width, int64_
     w->path = fcs_strdup(e, path);
     w->sink = fcs_alloc(e, kind->size);
     if (w->path && w->sink) {
-        w->row_bytes = (size_t)width * (size_t)channels * fcs_sample_bytes(sample);
-        w->rows_wanted = height * depth;
+        w->rows_wanted = form->height * form->depth;
         w->sink->path = w->path;
-        w->sink->width = width;
-        w->sink->height = height;
-        w->sink->depth = depth;
-        w->sink->channels = channels;
-        w->sink->sample = sample;
+        w->sink->form = *form;
+        w->sink->row_bytes =
+            (size_t)form->width * (size_t)form->channels * fcs_sample_bytes(form->sample);
         if (open_sink(e, w) == FCS_OK) {
             *out = w;
             return FCS_OK;
@@ -108,7 +114,7 @@ fcs_status fcs_writer_rows(fcs_error *e, fcs_writer *w, const void *rows, int64_
     if (n > w->rows_wanted - w->rows)
         return fcs_fail(e, FCS_FAILED, "%s: internal: more rows than the image has", w->path);
     for (int64_t i = 0; i < n; i++, w->rows++)
-        if (w->kind->row(e, w->sink, row + (size_t)i * w->row_bytes))
+        if (w->kind->row(e, w->sink, row + (size_t)i * w->sink->row_bytes))
             return FCS_FAILED;
     return FCS_OK;
 }
@@ -146,4 +152,11 @@ void fcs_writer_abort(fcs_writer *w)
     if (w->sink && w->sink->file.f)
         fcs_file_abort(&w->sink->file);
     free_writer(w);
+}
+
+char *fcs_path_numbered(fcs_error *e, const char *path, int64_t number)
+{
+    const char *name = strrchr(path, '/'), *dot = strrchr(name ? name : path, '.');
+    size_t stem = dot ? (size_t)(dot - path) : strlen(path);
+    return fcs_format(e, "%.*s-%04lld%s", (int)stem, path, (long long)number, path + stem);
 }

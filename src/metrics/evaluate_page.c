@@ -21,12 +21,12 @@ static fcs_status add_pictures(fcs_error *e, fcs_page *page, const fcs_evaluated
     fcs_page_row_begin(page);
     for (int i = 0; i < c->n && i < PICTURES && status == FCS_OK; i++) {
         int64_t shown = (int64_t)i * c->n / (c->n < PICTURES ? c->n : PICTURES);
-        fcs_image image = {c->box.width,
-                           c->box.height,
-                           1,
-                           1,
-                           FCS_F32,
-                           c->values + (shown * c->box.depth + c->box.depth / 2) * pixels};
+        fcs_image image = {.width = c->box.width,
+                           .height = c->box.height,
+                           .depth = 1,
+                           .channels = 1,
+                           .sample = FCS_F32,
+                           .data = c->values + (shown * c->box.depth + c->box.depth / 2) * pixels};
         status = fcs_page_image(e, page, &image, 0, PICTURE_PIXELS, NULL);
     }
     fcs_page_row_end(page);

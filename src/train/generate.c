@@ -221,19 +221,16 @@ static fcs_status to_writer(generation *g, float *rows, int64_t n, void *user)
     return fcs_writer_rows(g->e, user, bytes, n);
 }
 
-/* "a/b.png", 7 -> "a/b-0007.png". */
-static char *numbered(fcs_error *e, const char *path, int64_t number)
-{
-    const char *name = strrchr(path, '/'), *dot = strrchr(name ? name : path, '.');
-    size_t stem = dot ? (size_t)(dot - path) : strlen(path);
-    return fcs_format(e, "%.*s-%04lld%s", (int)stem, path, (long long)number, path + stem);
-}
-
 static fcs_status write_one(generation *g, int64_t realization, const char *path)
 {
     fcs_writer *w = NULL;
-    fcs_status s = fcs_writer_open(g->e, path, g->size[2], g->size[1], g->size[0],
-                                   fcs_tiler_channels(g->tiler), FCS_U8, &w);
+    const fcs_form form = {.width = g->size[2],
+                           .height = g->size[1],
+                           .depth = g->size[0],
+                           .channels = fcs_tiler_channels(g->tiler),
+                           .sample = FCS_U8,
+                           .voxel = g->o.voxel};
+    fcs_status s = fcs_writer_open(g->e, path, &form, &w);
     if (s)
         return s;
     s = stream(g, realization, to_writer, w);
@@ -250,7 +247,8 @@ fcs_status fcs_generate(fcs_run *run, const fcs_generate_options *options, const
     g.tiles = s ? 1 : g.o.count * fcs_tiler_tiles(g.tiler);
     for (int64_t i = 0; !s && i < g.o.count; i++) {
         int64_t realization = g.o.first + i;
-        char *name = g.o.count > 1 ? numbered(g.e, path, realization) : fcs_strdup(g.e, path);
+        char *name =
+            g.o.count > 1 ? fcs_path_numbered(g.e, path, realization) : fcs_strdup(g.e, path);
         s = name ? write_one(&g, realization, name) : FCS_FAILED;
         free(name);
     }
