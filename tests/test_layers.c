@@ -67,6 +67,7 @@ static bool open_bench(bench *t, const char *layers, fcs_shape in, fcs_mode mode
                          .mode = mode,
                          .axes = axes,
                          .channels = 3,
+                         .latent = 5,
                          .tensor = source};
     t->in = fcs_tensor_new(ctx, "in", in);
     t->x = fcs_read(t->g, t->in);
@@ -433,6 +434,158 @@ static void test_noise(void)
     close_bench(&t);
 }
 
+/* Kept values are 1 / (1 - rate) times as large, so that the mean stays; maps go as a whole. */
+static void test_dropout(void)
+{
+    enum { MAPS = 500, P = 16, N = MAPS * P };
+    static float x[N], y[N];
+    for (int i = 0; i < N; i++)
+        x[i] = 3;
+    for (int maps = 0; maps < 2; maps++) {
+        int kept = 0, mixed = 0;
+        run(maps ? "{ type = \"dropout\"; rate = 0.25; maps = true; }"
+                 : "{ type = \"dropout\"; rate = 0.25; }",
+            fcs_shape_of(1, MAPS, 1, 4, 4), FCS_TRAIN, x, y);
+        for (int i = 0; i < N; i++) {
+            CHECK(y[i] == 0 || fabs((double)y[i] - 4) < 1e-6);
+            kept += y[i] != 0;
+            mixed += y[i] != y[i / P * P];
+        }
+        CHECK_NEAR((double)kept / N, 0.75, maps ? 4 * sqrt(0.1875 / MAPS) : 4 * sqrt(0.1875 / N));
+        CHECK(maps ? mixed == 0 : mixed > MAPS);
+    }
+    run("{ type = \"dropout\"; rate = 0.25; }", fcs_shape_of(1, MAPS, 1, 4, 4), FCS_FROZEN, x, y);
+    for (int i = 0; i < N; i++)
+        CHECK(y[i] == 3);
+}
+
+/* A net's norm, norm_affine and spectral are what its layers do. */
+static void test_net_settings(void)
+{
+    static const char *const norms[] = {"batch", "instance", "none"};
+    static const char *const same[] = {"{ type = \"batch_norm\"; gamma_std = 0.0; }",
+                                       "{ type = \"instance_norm\"; gamma_std = 0.0; }", NULL};
+    const fcs_shape s = fcs_shape_of(3, 2, 1, 2, 3);
+    float x[36], y[36], want[36];
+    fcs_random_normals(5, 0, 1, 0, 36, x);
+    for (int k = 0; k < 3; k++) {
+        bench t;
+        char setting[64];
+        memcpy(want, x, sizeof x);
+        if (same[k])
+            run(same[k], s, FCS_TRAIN, x, want);
+        clear();
+        say(open_bench(&t, "{ type = \"norm\"; gamma_std = 0.0; }", s, FCS_TRAIN, 2));
+        snprintf(setting, sizeof setting, "discriminator.norm=%s", norms[k]);
+        for (int fixed = 0; fixed < 2; fixed++) {
+            say(fcs_recipe_set(t.recipe, setting) == FCS_OK &&
+                fcs_recipe_set(t.recipe, fixed ? "discriminator.norm_affine=fixed"
+                                               : "discriminator.norm_affine=trained") == FCS_OK);
+            fcs_net_free(&t.net);
+            fcs_builder_free(&t.b);
+            say(fcs_net_read(t.recipe, "discriminator", &t.net, &ctx->error) == FCS_OK);
+            say(value(&t, fcs_net_build(&t.b, t.x, "again"), x, y));
+            CHECK(t.b.n_parameters == (fixed || k == 2 ? 0 : 2));
+            CHECK(fcs_net_of_batch(&t.net) == (k == 0 ? 0 : -1));
+            for (int i = 0; i < 36; i++)
+                CHECK(y[i] == want[i]);
+        }
+        close_bench(&t);
+        clear();
+    }
+    bench t;
+    say(open_bench(&t, "{ type = \"conv\"; filters = 2; }, { type = \"dense\"; }", s, FCS_TRAIN,
+                   2));
+    CHECK(t.b.n_spectral == 0);
+    say(fcs_recipe_set(t.recipe, "discriminator.spectral=yes") == FCS_OK);
+    fcs_net_free(&t.net);
+    say(fcs_net_read(t.recipe, "discriminator", &t.net, &ctx->error) == FCS_OK &&
+        fcs_net_build(&t.b, t.x, "again"));
+    CHECK(t.b.n_spectral == 2);
+    close_bench(&t);
+    clear();
+}
+
+/* Kernels start with the deviation gain / sqrt(inputs): conv 3 * 25, deconv 3 * 16 / 4, dense 3
+ * * 64. */
+static void test_init(void)
+{
+    static const struct {
+        const char *layer, *tensor;
+        double inputs;
+    } cases[] = {
+        {"{ type = \"conv\"; filters = 64; kernel = 5; }", "discriminator.conv1.weight", 75},
+        {"{ type = \"deconv\"; filters = 64; kernel = 4; stride = 2; }",
+         "discriminator.deconv1.weight", 12},
+        {"{ type = \"dense\"; filters = 64; }", "discriminator.dense1.weight", 192}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bench t;
+        double square = 0;
+        say(open_bench(&t, cases[i].layer, fcs_shape_of(1, 3, 1, 8, 8), FCS_TRAIN, 2));
+        clear();
+        say(fcs_recipe_set(t.recipe, "discriminator.init=scaled") == FCS_OK);
+        fcs_net_free(&t.net);
+        fcs_builder_free(&t.b);
+        say(fcs_net_read(t.recipe, "discriminator", &t.net, &ctx->error) == FCS_OK &&
+            fcs_net_build(&t.b, t.x, "again"));
+        int n = (int)fcs_shape_count(pool[0]->shape);
+        float *w = malloc((size_t)n * sizeof *w);
+        CHECK(strcmp(pool[0]->name, cases[i].tensor) == 0 && w &&
+              fcs_tensor_get(pool[0], w) == FCS_OK);
+        for (int k = 0; w && k < n; k++)
+            square += (double)w[k] * (double)w[k];
+        CHECK_NEAR(sqrt(square / n) * sqrt(cases[i].inputs) / 0.5, 1, 4 / sqrt(2.0 * n));
+        free(w);
+        close_bench(&t);
+        clear();
+    }
+}
+
+/* Draws have the mean and deviation that the moments say; generation takes the mean. */
+static void test_sample_layer(void)
+{
+    enum { N = 4000 };
+    static float x[2 * N], y[N];
+    double sum = 0, square = 0;
+    for (int i = 0; i < N; i++) {
+        x[2 * i] = 1.5f;
+        x[2 * i + 1] = -1; /* deviation exp(-1/2) */
+    }
+    run("{ type = \"sample\"; }", fcs_shape_of(N, 2, 1, 1, 1), FCS_TRAIN, x, y);
+    for (int i = 0; i < N; i++) {
+        sum += (double)y[i] / N;
+        square += ((double)y[i] - 1.5) * ((double)y[i] - 1.5) / N;
+    }
+    CHECK_NEAR(sum, 1.5, 4 * exp(-0.5) / sqrt(N));
+    CHECK_NEAR(square, exp(-1), 4 * exp(-1) * sqrt(2.0 / N));
+    run("{ type = \"sample\"; }", fcs_shape_of(N, 2, 1, 1, 1), FCS_FROZEN, x, y);
+    for (int i = 0; i < N; i++)
+        CHECK(y[i] == 1.5f);
+    bench t;
+    CHECK(!open_bench(&t, "{ type = \"sample\"; }", fcs_shape_of(1, 3, 1, 1, 1), FCS_TRAIN, 2));
+    CHECK(strstr(fcs_message(ctx), "not 3 maps"));
+    fcs_error_clear(&ctx->error);
+    close_bench(&t);
+}
+
+/* Means first, then log-variances, each a product of all inputs. */
+static void test_moments(void)
+{
+    const float x[2] = {1, 2}, mean[10] = {1, 0, 0, 1, 1, 1, 2, 0, 0, 3},
+                logvar[10] = {-1, 0, 0, -1, -1, -1, -2, 0, 0, -3}, shift[5] = {0, 0, 0, 0, 10};
+    const float want[10] = {1, 2, 3, 2, 16, -1, -2, -3, -2, -6};
+    float y[10];
+    const char *layer = "{ type = \"moments\"; }";
+    run(layer, fcs_shape_of(1, 1, 1, 1, 2), FCS_TRAIN, x, y);
+    set("discriminator.moments1.mean.weight", 10, mean);
+    set("discriminator.moments1.logvar.weight", 10, logvar);
+    set("discriminator.moments1.mean.bias", 5, shift);
+    run(layer, fcs_shape_of(1, 1, 1, 1, 2), FCS_TRAIN, x, y);
+    for (int i = 0; i < 10; i++)
+        CHECK(y[i] == want[i]);
+    clear();
+}
+
 static void test_messages(void)
 {
     bench t;
@@ -462,6 +615,11 @@ int main(void)
     test_simple();
     test_dense();
     test_noise();
+    test_dropout();
+    test_net_settings();
+    test_init();
+    test_sample_layer();
+    test_moments();
     test_messages();
     fcs_close(ctx);
     return test_end();

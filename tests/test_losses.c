@@ -30,7 +30,7 @@ static double want(const char *name, bool generator)
             sum += generator ? -f : fmax(0, 1 - r) + fmax(0, 1 + f);
         else if (strcmp(name, "least_squares") == 0)
             sum += generator ? (f - 1) * (f - 1) / 2 : ((r - a) * (r - a) + f * f) / 2;
-        else if (strcmp(name, "wasserstein") == 0)
+        else if (strncmp(name, "wasserstein", 11) == 0) /* with clipping, with a penalty */
             sum += generator ? -f : f - r;
         else
             return NAN;
@@ -138,6 +138,91 @@ static double term(const fcs_loss *l)
     return v;
 }
 
+/* ---- losses of encoders: two images of 1 x 2 pixels, two latent numbers each ---- */
+static const double target[4] = {0.25, 1, 0, 0.5}, guess[4] = {0.5, -2, 3, 0.125},
+                    mu[4] = {0.5, -1, 0, 2}, logvar[4] = {-1, 0.5, 0, 1};
+
+/* Sums over both images of the formulas in double. */
+static double encoder_sum(const char *name)
+{
+    double sum = 0;
+    for (int i = 0; i < 4; i++) {
+        double t = target[i], x = guess[i], p = 1 / (1 + exp(-x));
+        if (strcmp(name, "bce") == 0)
+            sum += -t * log(p) - (1 - t) * log(1 - p);
+        else if (strcmp(name, "mse") == 0)
+            sum += (x - t) * (x - t);
+        else if (strcmp(name, "l1") == 0)
+            sum += fabs(x - t);
+        else
+            sum += 0.5 * (mu[i] * mu[i] + exp(logvar[i]) - logvar[i] - 1);
+    }
+    return sum;
+}
+
+/* A term, per image (of which there are two) or per number (of which there are four), and its slope
+ * along `of`, (1 + t) of: a difference of the double formula. */
+static void test_encoder(void)
+{
+    static const char *const images[] = {"bce", "mse", "l1"};
+    const fcs_shape s = fcs_shape_of(2, 1, 1, 1, 2), z = fcs_shape_of(2, 2, 1, 1, 1);
+    fcs_tensor *tensors[4] = {tensor_of("t", s, target), tensor_of("x", s, guess),
+                              tensor_of("mu", z, mu), tensor_of("v", z, logvar)};
+    for (int averaged = 0; averaged < 2; averaged++) {
+        fcs_graph *g = fcs_graph_new(ctx);
+        double parts = averaged ? 4 : 2;
+        fcs_loss_terms t = {.real = fcs_read(g, tensors[0]),
+                            .rebuilt = fcs_read(g, tensors[1]),
+                            .mean = fcs_read(g, tensors[2]),
+                            .logvar = fcs_read(g, tensors[3]),
+                            .averaged = averaged};
+        t.rebuilt_logits = t.rebuilt;
+        fcs_node *kl = fcs_loss_find("kl")->encoder(&t), *slopes[2];
+        CHECK_NEAR(value(kl), encoder_sum("kl") / parts, 1e-6);
+        CHECK(fcs_grad(g, 1, &kl, NULL, 2, (fcs_node *[]){t.mean, t.logvar}, slopes) == FCS_OK);
+        CHECK_NEAR(value(fcs_sum(slopes[0], "ncdhw")), (0.5 - 1 + 0 + 2) / parts, 1e-6);
+        CHECK_NEAR(value(fcs_sum(slopes[1], "ncdhw")),
+                   (exp(-1) + exp(0.5) + 1 + exp(1) - 4) / 2 / parts, 1e-6);
+        const fcs_loss *l = fcs_loss_find("reconstruction");
+        CHECK(l->generator == l->encoder);
+        for (int i = 0; i < 3; i++) {
+            t.image = fcs_loss_find(images[i]);
+            fcs_node *n = l->encoder(&t), *slope;
+            CHECK_NEAR(value(n), encoder_sum(images[i]) / parts, 1e-6);
+            CHECK(fcs_grad(g, 1, &n, NULL, 1, &t.rebuilt, &slope) == FCS_OK);
+            double want = 0; /* d/dx, by hand */
+            for (int k = 0; k < 4; k++)
+                want += i == 0   ? 1 / (1 + exp(-guess[k])) - target[k]
+                        : i == 1 ? 2 * (guess[k] - target[k])
+                                 : (guess[k] > target[k] ? 1 : -1);
+            CHECK_NEAR(value(fcs_sum(slope, "ncdhw")), want / parts, 1e-6);
+        }
+        fcs_graph_free(g);
+    }
+    for (int i = 0; i < 4; i++)
+        fcs_tensor_free(tensors[i]);
+}
+
+/* Features: one layer of 2 x 1 x 2 numbers, the same once more. Mean real (.125, .75), mean fake
+ * (1.75, -.9375). */
+static void test_features(void)
+{
+    const fcs_shape s = fcs_shape_of(2, 1, 1, 1, 2);
+    fcs_graph *g = fcs_graph_new(ctx);
+    fcs_tensor *x = tensor_of("real", s, target), *y = tensor_of("fake", s, guess);
+    fcs_node *real = fcs_read(g, x), *fake = fcs_read(g, y);
+    fcs_loss_terms t = {.real_features = {real, real},
+                        .fake_features = {fake, fake},
+                        .n_features = 2,
+                        .of_features = true};
+    CHECK_NEAR(value(fcs_loss_find("feature_matching")->generator(&t)),
+               1.625 * 1.625 + 1.6875 * 1.6875, 1e-5);
+    CHECK_NEAR(value(fcs_loss_find("reconstruction")->generator(&t)), encoder_sum("mse"), 1e-5);
+    fcs_graph_free(g);
+    fcs_tensor_free(x);
+    fcs_tensor_free(y);
+}
+
 int main(void)
 {
     static const struct {
@@ -152,7 +237,9 @@ int main(void)
     if (fcs_open(&ctx, NULL) != FCS_OK)
         return 1;
     for (int i = 0; i < fcs_n_losses; i++) { /* a loss without a closed form here fails */
-        bool tested = fcs_losses[i]->gan;
+        /* test_encoder and test_features have these */
+        bool tested = fcs_losses[i]->gan || fcs_losses[i]->distance || fcs_losses[i]->of_encoder ||
+                      fcs_losses[i]->of_discriminator;
         if (fcs_losses[i]->gan)
             test_gan(fcs_losses[i]);
         for (size_t k = 0; k < sizeof terms / sizeof terms[0]; k++)
@@ -162,6 +249,8 @@ int main(void)
             }
         CHECK(tested);
     }
+    test_encoder();
+    test_features();
     fcs_close(ctx);
     return test_end();
 }

@@ -337,6 +337,8 @@ static void test_variants(void)
                                            "loss.gan=hinge",
                                            "loss.gan=least_squares",
                                            "loss.gradient_penalty=10",
+                                           "loss.feature_matching=1",
+                                           "discriminator.spectral=yes",
                                            "generator.optimizer.type=adadelta",
                                            "data.depth=8",
                                            "latent.distribution=normal",

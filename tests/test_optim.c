@@ -137,6 +137,39 @@ static void test_sgd(const fcs_optimizer *o)
     CHECK_NEAR(w[1], 1.03, 1e-7);
 }
 
+/* Clipping comes after the update: w = 1 - 0.1 * 3, then within 0.05. */
+static void test_clip(void)
+{
+    fcs_value_of v[FCS_MAX_PARAMS];
+    fcs_shape two = fcs_shape_of(1, 2, 1, 1, 1);
+    fcs_tensor *t = fcs_tensor_new(ctx, "net.layer.weight", two);
+    fcs_graph *g = fcs_graph_new(ctx);
+    fcs_plan *p = NULL;
+    float w[2] = {1, 0.03f};
+    memset(v, 0, sizeof v);
+    v[0].number = 0.1;
+    fcs_update u = {.graph = g,
+                    .net = "net",
+                    .values = v,
+                    .factor = fcs_constant(g, 1),
+                    .tensor = source,
+                    .clip = 0.05};
+    fcs_net_parameter parameter = {t, fcs_read(g, t), FCS_KERNEL, 0};
+    fcs_node *gradient = fcs_constant(g, 0.5), *updated;
+    fcs_tensor_set(t, w);
+    CHECK(fcs_optimize(fcs_optimizer_find("sgd"), &u, &parameter, 1, &gradient, &updated) ==
+          FCS_OK);
+    CHECK(fcs_plan_new(g, &p) == FCS_OK && fcs_plan_run(p, 0, 0) == FCS_OK);
+    fcs_tensor_get(t, w);
+    CHECK_NEAR(w[0], 0.05, 1e-8);
+    CHECK_NEAR(w[1], -0.02, 1e-8);
+    fcs_plan_free(p);
+    fcs_graph_free(g);
+    fcs_tensor_free(t);
+    while (n_pool)
+        fcs_tensor_free(pool[--n_pool]);
+}
+
 int main(void)
 {
     static const struct {
@@ -159,6 +192,7 @@ int main(void)
             }
         CHECK(tested);
     }
+    test_clip();
     fcs_close(ctx);
     return test_end();
 }

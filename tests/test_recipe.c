@@ -17,13 +17,15 @@ static fcs_recipe *load(const char *name)
 }
 
 /* The total of a net, by the table; -1 if it is not there. */
-static double parameters(const char *recipe, const char *net)
+static double parameters_with(const char *recipe, const char *net, const char *assignment)
 {
     fcs_table *t;
     double found = -1;
     fcs_recipe *r = load(recipe);
     if (!r)
         return -1;
+    if (assignment && fcs_recipe_set(r, assignment) != FCS_OK)
+        fprintf(stderr, "%s: %s\n", recipe, fcs_message(ctx));
     if (fcs_show(r, &t) == FCS_OK) {
         for (int i = 0; i < fcs_table_rows(t); i++)
             if (strcmp(fcs_table_text(t, i, 0), net) == 0 &&
@@ -37,7 +39,12 @@ static double parameters(const char *recipe, const char *net)
     return found;
 }
 
-/* SYSTEMS.md, section 1. */
+static double parameters(const char *recipe, const char *net)
+{
+    return parameters_with(recipe, net, NULL);
+}
+
+/* SYSTEMS.md, sections 1 and 2. */
 static void test_counts(void)
 {
     CHECK(parameters("dsgan", "generator") == 8636162);
@@ -48,6 +55,16 @@ static void test_counts(void)
      * 25 * (16 + 3*256 + 16) + biases 65 + norms 128 */
     CHECK(parameters("dsgan-small", "generator") ==
           25 * (512 + 8192 + 2048 + 512 + 16) + 241 + 480 + 25 * 800 + 65 + 128);
+    static const char *const gans[] = {"material-gan", "material-gan-code"};
+    for (int i = 0; i < 2; i++) {
+        CHECK(parameters(gans[i], "generator") == 1303937);
+        CHECK(parameters(gans[i], "discriminator") == 99649);
+        CHECK(parameters_with(gans[i], "generator", "data.size=128") == 8742273);
+        CHECK(parameters_with(gans[i], "discriminator", "data.size=128") == 105793);
+    }
+    CHECK(parameters_with("material-gan", "generator", "generator.norm=none") == 1303937 - 640);
+    CHECK(parameters_with("material-gan", "generator", "generator.norm_affine=fixed") ==
+          1303937 - 640);
 }
 
 static void test_shipped(void)
@@ -160,7 +177,30 @@ static void test_refused(void)
     if (r) {
         refuse(r, "loss.r1=1", "instance_norm");
         refuse(r, "loss.gradient_penalty=10", "spectral");
+        refuse(r, "loss.gan=wasserstein_gp", "instance_norm");
     }
+    fcs_recipe_free(r);
+    r = load("material-gan");
+    if (r) {
+        static const char *const gan[][2] = {
+            {"loss.gan=wasserstein_gp", "discriminator.norm = instance"},
+            {"loss.r1=1", "discriminator.norm = instance"},
+            {"loss.kl=1", "encoder"},
+            {"loss.reconstruction=1", "encoder"},
+            {"loss.image=msse", "mse"},
+            {"loss.gan=mse", "no loss"},
+            {"loss.features=down9", "no layer \"down9\""},
+            {"generator.norm=layer", "batch|instance|none"},
+            {"train.batch=1", "2 or more"},
+            {"data.size=66", "cannot make 66"},
+        };
+        for (size_t i = 0; i < sizeof gan / sizeof gan[0]; i++)
+            refuse(r, gan[i][0], gan[i][1]);
+    }
+    fcs_recipe_free(r);
+    r = load("dsgan-small"); /* has a penalty: clipping would be a second bound */
+    if (r)
+        refuse(r, "loss.gan=wasserstein", "wasserstein_gp");
     fcs_recipe_free(r);
 }
 
@@ -204,6 +244,23 @@ static void test_set(void)
     CHECK(fcs_recipe_from_text(ctx, fcs_recipe_text(r), NULL, &again) == FCS_OK);
     CHECK(again && strcmp(fcs_recipe_text(again), fcs_recipe_text(r)) == 0);
     fcs_recipe_free(again);
+    fcs_recipe_free(r);
+}
+
+/* Any adversarial loss goes into any GAN by one assignment, or says what is in its way; what it
+ * cannot do without comes with it. */
+static void test_gan_losses(void)
+{
+    static const char *const losses[] = {"standard",      "nonsaturating", "hinge",
+                                         "least_squares", "wasserstein",   "wasserstein_gp"};
+    fcs_recipe *r = load("material-gan");
+    CHECK(r && fcs_recipe_set(r, "discriminator.norm=instance") == FCS_OK);
+    for (size_t i = 0; r && i < sizeof losses / sizeof losses[0]; i++) {
+        char assignment[64];
+        snprintf(assignment, sizeof assignment, "loss.gan=%s", losses[i]);
+        CHECK(fcs_recipe_set(r, assignment) == FCS_OK);
+    }
+    CHECK(r && fcs_recipe_number(r, "loss.gradient_penalty") == 10);
     fcs_recipe_free(r);
 }
 
@@ -272,6 +329,7 @@ int main(void)
     test_embedded();
     test_refused();
     test_set();
+    test_gan_losses();
     test_texts();
     test_lists();
     fcs_close(ctx);

@@ -113,12 +113,29 @@ static fcs_attrs conv_attrs(const fcs_builder *b, const fcs_value_of *v, fcs_sha
     return a;
 }
 
-static fcs_node *kernel_of(fcs_builder *b, const fcs_value_of *v, int64_t first, int64_t second)
+/* A net may have all its kernels normalized, a layer its own. */
+static fcs_node *normalized(fcs_builder *b, bool spectral, fcs_node *w)
+{
+    return spectral || b->net->spectral ? fcs_layer_spectral(b, w) : w;
+}
+
+/* inputs: how many an output sums. */
+static fcs_node *kernel_of(fcs_builder *b, const fcs_value_of *v, int64_t first, int64_t second,
+                           double inputs)
 {
     const int64_t *k = v[KERNEL].list;
     fcs_shape shape = fcs_shape_of(first, second, b->axes == 3 ? k[0] : 1, k[1], k[2]);
-    fcs_node *w = fcs_layer_parameter(b, "weight", shape, FCS_KERNEL, 0, b->net->init_std);
-    return v[SPECTRAL].number != 0 ? fcs_layer_spectral(b, w) : w;
+    fcs_node *w = fcs_layer_parameter(b, "weight", shape, FCS_KERNEL, 0, fcs_layer_init(b, inputs));
+    return normalized(b, v[SPECTRAL].number != 0, w);
+}
+
+/* Kernel taps along the axes in use, over the stride's where only every s-th meets an output. */
+static double taps_of(const fcs_builder *b, const fcs_value_of *v, bool strided)
+{
+    double taps = 1;
+    for (int d = 3 - b->axes; d < 3; d++)
+        taps *= (double)v[KERNEL].list[d] / (strided ? (double)v[STRIDE].list[d] : 1);
+    return taps;
 }
 
 static fcs_node *biased(fcs_builder *b, bool bias, fcs_node *y)
@@ -133,7 +150,9 @@ static fcs_node *conv_build(fcs_builder *b, const fcs_value_of *v, fcs_node *con
 {
     (void)n;
     fcs_attrs a = conv_attrs(b, v, in[0]->shape, conv_pads);
-    fcs_node *w = kernel_of(b, v, fcs_layer_filters(b, v[FILTERS].number), in[0]->shape.n[FCS_C]);
+    int64_t channels = in[0]->shape.n[FCS_C];
+    fcs_node *w = kernel_of(b, v, fcs_layer_filters(b, v[FILTERS].number), channels,
+                            (double)channels * taps_of(b, v, false));
     return biased(b, v[BIAS].number != 0, fcs_conv(in[0], w, &a));
 }
 
@@ -148,7 +167,8 @@ static fcs_node *deconv_build(fcs_builder *b, const fcs_value_of *v, fcs_node *c
         if (a.i[FCS_CONV_SIZE + d] < 1)
             return fcs_layer_fail(b, "pad_lo and pad_hi cut away everything");
     }
-    fcs_node *w = kernel_of(b, v, s.n[FCS_C], fcs_layer_filters(b, v[FILTERS].number));
+    fcs_node *w = kernel_of(b, v, s.n[FCS_C], fcs_layer_filters(b, v[FILTERS].number),
+                            (double)s.n[FCS_C] * taps_of(b, v, true));
     return biased(b, v[BIAS].number != 0, fcs_conv_dx(in[0], w, &a));
 }
 
@@ -179,50 +199,4 @@ const fcs_layer fcs_layer_deconv = {
     .sample = "filters = 0; kernel = 5; stride = 2;",
     .sample_in = {{2, 4, 1, 3, 5}},
     .sample_out = {{2, 3, 1, 6, 10}},
-};
-
-enum { UNITS, SHAPE, DENSE_BIAS, DENSE_SPECTRAL, DENSE_PARAMS };
-static const fcs_param dense_params[DENSE_PARAMS] = {
-    {"filters", 'i', 1, NULL, 0, 65536, NULL, "output channels; 0: as the data has"},
-    {"shape", 'n', 1, NULL, 1, 4096, NULL, "pixels of the output along each axis"},
-    {"bias", 'b', 1, NULL, 0, 0, NULL, "adds a trained number per output"},
-    {"spectral", 'b', 0, NULL, 0, 0, NULL, "divides the matrix by its largest singular value"},
-};
-
-static int64_t dense_size(const fcs_value_of *v, int axis, int64_t in)
-{
-    (void)in;
-    return v[SHAPE].list[axis];
-}
-
-static fcs_node *dense_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
-{
-    (void)n;
-    const int64_t *size = v[SHAPE].list;
-    int64_t images = in[0]->shape.n[FCS_N], inputs = fcs_shape_count(in[0]->shape) / images;
-    fcs_shape out = fcs_shape_of(images, fcs_layer_filters(b, v[UNITS].number),
-                                 b->axes == 3 ? size[0] : 1, size[1], size[2]);
-    int64_t outputs = fcs_shape_count(out) / images;
-    fcs_node *w = fcs_layer_parameter(b, "weight", fcs_shape_of(outputs, inputs, 1, 1, 1),
-                                      FCS_KERNEL, 0, b->net->init_std);
-    if (v[DENSE_SPECTRAL].number != 0)
-        w = fcs_layer_spectral(b, w);
-    fcs_node *x = fcs_reshape(in[0], fcs_shape_of(images, inputs, 1, 1, 1));
-    fcs_node *y = w && x ? fcs_apply(b->graph, "matmul", "tb=1", 2, (fcs_node *[]){x, w}) : NULL;
-    return fcs_reshape(biased(b, v[DENSE_BIAS].number != 0, y), out);
-}
-
-/* Every output sees the whole input: the field is the input's size, which only the shapes know. */
-const fcs_layer fcs_layer_dense = {
-    .name = "dense",
-    .text = "every output a weighted sum of all inputs; the net then has one size",
-    .params = dense_params,
-    .n_params = DENSE_PARAMS,
-    .min_in = 1,
-    .max_in = 1,
-    .build = dense_build,
-    .size = dense_size,
-    .sample = "filters = 2; shape = [3, 4];",
-    .sample_in = {{2, 3, 1, 5, 2}},
-    .sample_out = {{2, 2, 1, 3, 4}},
 };

@@ -47,9 +47,10 @@ typedef struct fcs_builder {
     fcs_error *error;
     const fcs_net *net;
     fcs_mode mode;
-    bool averaged; /* read the averaged weights: "generator.average.up1.weight" */
-    int axes;      /* 2 or 3 */
-    int channels;  /* of the data: filters = 0 */
+    bool averaged;  /* read the averaged weights: "generator.average.up1.weight" */
+    int axes;       /* 2 or 3 */
+    int channels;   /* of the data: filters = 0 */
+    int64_t latent; /* channels of the latent, for layers that make one */
     /* The tensor of that name, made and filled with N(mean, std) if it is not there; NULL on
      * failure. */
     fcs_tensor *(*tensor)(void *user, const char *name, fcs_shape shape, fcs_role role, double mean,
@@ -89,9 +90,14 @@ typedef struct fcs_layer {
     /* Receptive field in cells of the net's input, and the distance there of two neighbouring
      * outputs; NULL: as before. */
     void (*field)(const fcs_value_of *v, int axis, double *field, double *jump);
-    bool random;        /* draws in training */
-    bool of_batch;      /* its value for one image depends on the others of the batch: no gradient
-                           penalty */
+    bool random; /* draws in training */
+    bool whole;  /* an output depends on all of the input */
+    /* Whether its value for one image depends on the others of the batch, so that there is no
+     * gradient penalty; NULL: never. */
+    bool (*of_batch)(const fcs_net *net);
+    /* Where the value stands that the net's size sets along an axis, 0 in the recipe; NULL: there
+     * is none. */
+    int64_t *(*follows)(fcs_value_of *v, int axis);
     const char *sample; /* members of a recipe's layer, for a test: "filters = 2; kernel = 3;" */
     fcs_shape sample_in,
         sample_out; /* the sample's shapes (in: of each input), data of 3 channels */
@@ -115,6 +121,11 @@ fcs_tensor *fcs_layer_tensor(fcs_builder *b, const char *group, const char *suff
 fcs_node *fcs_layer_spectral(fcs_builder *b, fcs_node *kernel);
 /* Filters of a layer: 0 gives the data's channels; from 2 up times the net's width. */
 int64_t fcs_layer_filters(const fcs_builder *b, double filters);
+/* Standard deviation at the start of a kernel whose output sums so many inputs. */
+double fcs_layer_init(const fcs_builder *b, double inputs);
+/* The halves of what moments gives: N x latent channels each. */
+fcs_node *fcs_layer_mean(fcs_node *moments);
+fcs_node *fcs_layer_logvar(fcs_node *moments);
 /* A message for the layer being built; returns NULL. */
 fcs_node *fcs_layer_fail(fcs_builder *b, const char *format, ...) FCS_PRINTF(2, 3);
 

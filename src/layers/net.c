@@ -27,6 +27,12 @@ int64_t fcs_layer_filters(const fcs_builder *b, double filters)
     return scaled < 1 ? 1 : (int64_t)scaled;
 }
 
+/* He et al. 2015, eq. 10, with init_std = 1.41: the root of two. */
+double fcs_layer_init(const fcs_builder *b, double inputs)
+{
+    return b->net->init_scaled ? b->net->init_std / sqrt(inputs) : b->net->init_std;
+}
+
 fcs_tensor *fcs_layer_tensor(fcs_builder *b, const char *group, const char *suffix, fcs_shape shape,
                              fcs_role role, double mean, double std)
 {

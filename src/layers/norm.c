@@ -2,6 +2,7 @@
  * + beta with the statistics of this batch; for generation with measured ones, per channel, so that
  * a pixel depends on its receptive field only. */
 #include "layers/layers.h"
+#include <string.h>
 
 enum { EPS, GAMMA_STD, AFFINE, NORM_PARAMS };
 static const fcs_param norm_params[NORM_PARAMS] = {
@@ -10,6 +11,8 @@ static const fcs_param norm_params[NORM_PARAMS] = {
     {"affine", 'b', 1, NULL, 0, 0, NULL,
      "trained scale gamma and shift beta per channel; false: 1 and 0"},
 };
+
+extern const fcs_layer fcs_layer_norm;
 
 static fcs_status collect(fcs_builder *b, fcs_node *mean, fcs_node *variance, bool of_batch)
 {
@@ -26,12 +29,18 @@ static fcs_status collect(fcs_builder *b, fcs_node *mean, fcs_node *variance, bo
     return FCS_OK;
 }
 
+/* Layers of type norm follow the net. */
+static bool fixed_here(const fcs_builder *b)
+{
+    return b->net->layers[b->at].entry == &fcs_layer_norm && !b->net->norm_affine;
+}
+
 static fcs_node *scaled(fcs_builder *b, const fcs_value_of *v, fcs_node *inverse, fcs_node **shift,
                         int64_t channels)
 {
     fcs_shape s = fcs_shape_of(1, channels, 1, 1, 1);
     *shift = NULL;
-    if (v[AFFINE].number == 0)
+    if (v[AFFINE].number == 0 || fixed_here(b))
         return inverse;
     fcs_node *gamma = fcs_layer_parameter(b, "gamma", s, FCS_PARAMETER, 1, v[GAMMA_STD].number);
     *shift = fcs_layer_parameter(b, "beta", s, FCS_PARAMETER, 0, 0);
@@ -80,6 +89,35 @@ static fcs_node *instance_build(fcs_builder *b, const fcs_value_of *v, fcs_node 
     return normalize(b, v, in[0], false);
 }
 
+static bool always_of_batch(const fcs_net *net)
+{
+    (void)net;
+    return true;
+}
+
+static bool batch_in(const fcs_net *net) { return strcmp(net->norm, "batch") == 0; }
+
+static fcs_node *norm_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
+{
+    (void)n;
+    if (strcmp(b->net->norm, "none") == 0)
+        return in[0];
+    return normalize(b, v, in[0], batch_in(b->net));
+}
+
+const fcs_layer fcs_layer_norm = {
+    .name = "norm",
+    .text = "batch_norm, instance_norm or nothing, as the net's norm and norm_affine say",
+    .params = norm_params,
+    .n_params = NORM_PARAMS,
+    .min_in = 1,
+    .max_in = 1,
+    .build = norm_build,
+    .of_batch = batch_in,
+    .sample = "eps = 0.8;",
+    .sample_in = {{3, 5, 1, 4, 6}},
+    .sample_out = {{3, 5, 1, 4, 6}},
+};
 const fcs_layer fcs_layer_batch_norm = {
     .name = "batch_norm",
     .text = "each channel to mean 0 and variance 1 over the batch, then scaled and shifted",
@@ -88,7 +126,7 @@ const fcs_layer fcs_layer_batch_norm = {
     .min_in = 1,
     .max_in = 1,
     .build = batch_build,
-    .of_batch = true,
+    .of_batch = always_of_batch,
     .sample = "eps = 1e-4;",
     .sample_in = {{3, 5, 1, 4, 6}},
     .sample_out = {{3, 5, 1, 4, 6}},

@@ -104,6 +104,46 @@ const fcs_layer fcs_layer_noise = {
     SAMPLE_SAME,
 };
 
+/* ---- dropout ---- */
+static const fcs_param dropout_params[] = {
+    {"rate", 'f', 0.25, NULL, 0, 0.99, NULL, "share of the values that is set to 0"},
+    {"maps", 'b', 0, NULL, 0, 0, NULL, "whole maps of an image at once (2D dropout)"},
+};
+
+/* Srivastava et al. 2014, with the kept values scaled in training instead of in generation; maps:
+ * Tompson et al. 2015. The mask is rate <= u, scaled: exactly 0 or 1 / (1 - rate). */
+static fcs_node *dropout_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
+{
+    fcs_attrs a = {.i = {0}};
+    fcs_shape s = in[0]->shape;
+    double rate = v[0].number, scale = 1 / (1 - rate);
+    (void)n;
+    if (b->mode != FCS_TRAIN || rate == 0)
+        return in[0];
+    if (v[1].number != 0)
+        s.n[FCS_D] = s.n[FCS_H] = s.n[FCS_W] = 1;
+    memcpy(a.i, s.n, sizeof s.n);
+    fcs_node *u = fcs_node_named(
+        fcs_node_new(b->graph, fcs_op_find(b->error, "random_uniform"), &a, 0, NULL), "random");
+    fcs_node *bound = fcs_constant(b->graph, rate);
+    fcs_node *drop =
+        u && bound ? fcs_apply(b->graph, "less", "", 2, (fcs_node *[]){u, bound}) : NULL;
+    return fcs_mul(in[0], fcs_affine(drop, -scale, scale));
+}
+
+const fcs_layer fcs_layer_dropout = {
+    .name = "dropout",
+    .text = "sets values to 0 at random in training and scales the others; nothing in generation",
+    .params = dropout_params,
+    .n_params = 2,
+    .min_in = 1,
+    .max_in = 1,
+    .build = dropout_build,
+    .random = true,
+    .sample = "rate = 0.3; maps = true;",
+    SAMPLE_SAME,
+};
+
 /* ---- upsampling ---- */
 static const fcs_param upsample_params[] = {
     {"factor", 'n', 2, NULL, 1, 64, NULL, "output pixels per input pixel, along each axis"},

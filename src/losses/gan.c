@@ -52,8 +52,8 @@ static fcs_node *squares_generator(fcs_loss_terms *t)
     return fcs_affine(average(fcs_unary("square", fcs_affine(t->fake_logits, 1, -1))), 0.5, 0);
 }
 
-/* mean D(fake) - mean D(real): Arjovsky et al. 2017; needs gradient_penalty (or another bound on
- * D's slope). */
+/* mean D(fake) - mean D(real): Arjovsky et al. 2017, with weights clipped after each update
+ * (algorithm 1, line 7); or Gulrajani et al. 2017, with the slope penalized. */
 static fcs_node *wasserstein_discriminator(fcs_loss_terms *t)
 {
     return fcs_sub(average(t->fake_logits), average(t->real_logits));
@@ -89,8 +89,19 @@ const fcs_loss fcs_loss_least_squares = {
 };
 const fcs_loss fcs_loss_wasserstein = {
     .name = "wasserstein",
-    .text = "D(fake) - D(real); the generator lowers -D(fake); wants gradient_penalty = 10",
+    .text = "D(fake) - D(real), D's weights clipped to loss.clip; the generator lowers -D(fake)",
     .gan = true,
+    .clips = true,
+    .discriminator = wasserstein_discriminator,
+    .generator = critic_generator,
+};
+const fcs_loss fcs_loss_wasserstein_gp = {
+    .name = "wasserstein_gp",
+    .text = "D(fake) - D(real), D's slope held near 1 by gradient_penalty; the generator lowers "
+            "-D(fake)",
+    .gan = true,
+    .with = "gradient_penalty",
+    .with_weight = 10,
     .discriminator = wasserstein_discriminator,
     .generator = critic_generator,
 };

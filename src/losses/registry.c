@@ -18,3 +18,5 @@ const fcs_loss *fcs_loss_find(const char *name)
             return fcs_losses[i];
     return NULL;
 }
+
+bool fcs_loss_weighs(const fcs_loss *l) { return !l->gan && !l->distance; }

@@ -41,7 +41,7 @@ fcs_status fcs_model_new(fcs_context *ctx, fcs_recipe *r, const fcs_dataset *dat
     m->recipe = r;
     m->data = data;
     m->seed = (uint64_t)fcs_recipe_number(r, "train.seed");
-    m->latent_channels = (int64_t)fcs_recipe_number(r, "latent.channels");
+    m->latent_channels = fcs_recipe_latent_channels(r);
     snprintf(m->latent_distribution, sizeof m->latent_distribution, "%s",
              fcs_recipe_word(r, "latent.distribution"));
     fcs_status status = set_scheme(m, e);

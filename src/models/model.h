@@ -49,8 +49,9 @@ struct fcs_model {
     int n_plans;
     const char *loss_names[FCS_MAX_LOSSES];
     double losses[FCS_MAX_LOSSES];
-    int n_losses;   /* of the last step */
-    int64_t stride; /* output pixels per latent cell */
+    int n_losses;                    /* of the last step */
+    int64_t size[3], latent_size[3]; /* of an image in training, and its latent's cells: D H W */
+    int64_t stride; /* output pixels per latent cell; 0: the generator has one size */
     int64_t latent_channels;
     char latent_distribution[16]; /* "uniform" U[-1,1] or "normal" */
     char culprit[256]; /* after a step that was not finite: the first bad node, "" otherwise */

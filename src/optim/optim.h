@@ -13,6 +13,7 @@ typedef struct fcs_update {
     fcs_tensor *(*tensor)(void *user, const char *name, fcs_shape shape, fcs_role role, double mean,
                           double std);
     void *user;
+    double clip;         /* 0, or parameters stay between -clip and clip */
     fcs_node *shared[2]; /* the optimizer's own, made by begin: bias corrections */
 } fcs_update;
 

@@ -38,6 +38,17 @@ fcs_node *fcs_update_keep(fcs_update *u, fcs_tensor *tensor, fcs_node *value)
     return value && fcs_assign(u->graph, tensor, value) == FCS_OK ? value : NULL;
 }
 
+/* Arjovsky et al. 2017, algorithm 1, line 7. */
+static fcs_node *clipped(const fcs_update *u, fcs_node *w)
+{
+    fcs_node *low = u->clip > 0 ? fcs_constant(u->graph, -u->clip) : NULL;
+    fcs_node *high = low ? fcs_constant(u->graph, u->clip) : NULL;
+    if (!w || !high)
+        return u->clip > 0 ? NULL : w;
+    fcs_node *raised = fcs_apply(u->graph, "max", "", 2, (fcs_node *[]){w, low});
+    return fcs_apply(u->graph, "min", "", 2, (fcs_node *[]){raised, high});
+}
+
 fcs_status fcs_optimize(const fcs_optimizer *o, fcs_update *u, const fcs_net_parameter *parameters,
                         int n, fcs_node *const *gradients, fcs_node **updated)
 {
@@ -49,7 +60,7 @@ fcs_status fcs_optimize(const fcs_optimizer *o, fcs_update *u, const fcs_net_par
         fcs_node *change = o->change(u, &parameters[i], gradients[i]);
         fcs_node *value =
             fcs_sub(fcs_read(u->graph, parameters[i].tensor), fcs_mul(change, u->factor));
-        updated[i] = fcs_update_keep(u, parameters[i].tensor, value);
+        updated[i] = fcs_update_keep(u, parameters[i].tensor, clipped(u, value));
         if (!updated[i])
             return e->status != FCS_OK ? e->status
                                        : fcs_fail(e, FCS_FAILED, "internal: optimizer %s", o->name);

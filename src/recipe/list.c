@@ -77,7 +77,10 @@ static fcs_status list_losses(fcs_context *ctx, fcs_table *t)
     fcs_status status = FCS_OK;
     for (int i = 0; i < fcs_n_losses && status == FCS_OK; i++)
         status = fcs_table_add(&ctx->error, t, "sss", fcs_losses[i]->name,
-                               fcs_losses[i]->gan ? "loss.gan" : "weight", fcs_losses[i]->text);
+                               fcs_losses[i]->gan        ? "loss.gan"
+                               : fcs_losses[i]->distance ? "loss.image"
+                                                         : "weight",
+                               fcs_losses[i]->text);
     return status;
 }
 

@@ -70,6 +70,39 @@ static fcs_status read_layer(const fcs_recipe *r, const config_setting_t *layer,
     return read_from(r, layer, net, at, e);
 }
 
+static void read_norms(const config_setting_t *group, fcs_net *out)
+{
+    const char *init = config_setting_get_string(config_setting_get_member(group, "init"));
+    const char *norm = config_setting_get_string(config_setting_get_member(group, "norm"));
+    const char *affine = config_setting_get_string(config_setting_get_member(group, "norm_affine"));
+    out->init_scaled = strcmp(init, "scaled") == 0;
+    snprintf(out->norm, sizeof out->norm, "%s", norm);
+    out->norm_affine = strcmp(affine, "trained") == 0;
+    out->spectral = config_setting_get_bool(config_setting_get_member(group, "spectral"));
+}
+
+/* The shape of dense layers that have 0 there: what the layers behind them make data.size of. It
+ * stays 0, which no image is made with, where there is none. */
+static void follow_size(const fcs_recipe *r, fcs_net *net)
+{
+    for (int axis = 0; axis < 3; axis++) {
+        int64_t want = (int64_t)fcs_recipe_number(r, axis ? "data.size" : "data.depth"), size = 0;
+        int64_t *of[64];
+        int n = 0;
+        for (int i = 0; i < net->n_layers && n < 64; i++)
+            if (net->layers[i].entry->follows &&
+                net->layers[i].entry->follows(net->layers[i].values, axis))
+                of[n++] = net->layers[i].entry->follows(net->layers[i].values, axis);
+        for (int64_t s = 1; n && s <= want && size != want; s++) {
+            for (int i = 0; i < n; i++)
+                *of[i] = s;
+            size = fcs_net_size(net, axis, 1, NULL);
+        }
+        for (int i = 0; i < n && size != want; i++)
+            *of[i] = 0;
+    }
+}
+
 fcs_status fcs_net_read(const fcs_recipe *r, const char *name, fcs_net *out, fcs_error *e)
 {
     *out = (fcs_net){0};
@@ -84,6 +117,7 @@ fcs_status fcs_net_read(const fcs_recipe *r, const char *name, fcs_net *out, fcs
     out->init_std = fcs_recipe_number(r, path);
     snprintf(path, sizeof path, "%s.average", name);
     out->average = fcs_recipe_number(r, path);
+    read_norms(group, out);
     out->optimizer =
         fcs_optimizer_find(config_setting_get_string(config_setting_get_member(optimizer, "type")));
     fcs_params_read(optimizer, out->optimizer->params, out->optimizer->n_params,
@@ -97,6 +131,7 @@ fcs_status fcs_net_read(const fcs_recipe *r, const char *name, fcs_net *out, fcs
             fcs_net_free(out);
             return FCS_FAILED;
         }
+    follow_size(r, out);
     return FCS_OK;
 }
 
@@ -129,6 +164,48 @@ int64_t fcs_net_size(const fcs_net *net, int axis, int64_t in, int *bad)
     }
     free(size);
     return out;
+}
+
+int fcs_net_find(const fcs_recipe *r, const fcs_net *net, const char *path, int out[FCS_MAX_FROM],
+                 fcs_error *e)
+{
+    const config_setting_t *s = config_lookup(&r->config, path);
+    const char *names = config_setting_get_string(s);
+    int n = 0;
+    if (!names[strspn(names, " ,")] && net->n_layers > 1)
+        out[n++] = net->n_layers - 2;
+    for (size_t length; *(names += strspn(names, " ,")) && n < FCS_MAX_FROM; names += length) {
+        length = strcspn(names, " ,");
+        out[n] = find_layer(net, net->n_layers, names, length);
+        if (out[n++] < 0) {
+            fcs_recipe_fail(e, r, s, "the %s has no layer \"%.*s\"", net->name, (int)length, names);
+            return -1;
+        }
+    }
+    return n;
+}
+
+int fcs_net_of_batch(const fcs_net *net)
+{
+    for (int i = 0; i < net->n_layers; i++)
+        if (net->layers[i].entry->of_batch && net->layers[i].entry->of_batch(net))
+            return i;
+    return -1;
+}
+
+bool fcs_net_whole(const fcs_net *net)
+{
+    for (int i = 0; i < net->n_layers; i++)
+        if (net->layers[i].entry->whole)
+            return true;
+    return false;
+}
+
+int64_t fcs_recipe_latent_channels(const fcs_recipe *r)
+{
+    int64_t given = (int64_t)fcs_recipe_number(r, "latent.channels");
+    int64_t half = (int64_t)fcs_recipe_number(r, "data.size") / 2;
+    return given ? given : half ? half : 1;
 }
 
 int64_t fcs_recipe_latent_size(const fcs_recipe *r, const fcs_net *generator, int axis)

@@ -85,19 +85,32 @@ typedef struct fcs_net_layer {
 typedef struct fcs_net {
     char name[FCS_WORD];
     double width, init_std, average;
+    bool init_scaled;           /* init_std is divided by the root of the inputs of an output */
+    char norm[FCS_WORD];        /* batch, instance or none: what layers of type norm are */
+    bool norm_affine, spectral; /* trained scale and shift there; all kernels normalized */
     const struct fcs_optimizer *optimizer;
     fcs_value_of optimizer_values[FCS_MAX_PARAMS];
     fcs_net_layer *layers;
     int n_layers;
 } fcs_net;
+/* A dense layer of shape 0 gets the shape that makes images of data.size. */
 fcs_status fcs_net_read(const fcs_recipe *r, const char *name, fcs_net *out, fcs_error *e);
 void fcs_net_free(fcs_net *net);
 /* Output size along an axis (0 D, 1 H, 2 W) for an input of that size; below 1 where the net cannot
  * take it, with the layer in *bad (may be NULL). */
 int64_t fcs_net_size(const fcs_net *net, int axis, int64_t in, int *bad);
+/* The layers named in a list "conv1,conv2" or, for "", the one before the last; -1 and a message
+ * about the setting at `path` where there is no such layer. */
+int fcs_net_find(const fcs_recipe *r, const fcs_net *net, const char *path, int out[FCS_MAX_FROM],
+                 fcs_error *e);
+/* A layer whose value for one image depends on the others of its batch; -1: none. */
+int fcs_net_of_batch(const fcs_net *net);
+/* Some layer's outputs depend on the whole input, so that the net has one size. */
+bool fcs_net_whole(const fcs_net *net);
 
 /* Latent cells along an axis (0 D, 1 H, 2 W) in training: latent.size, or what gives data.size; 0:
  * nothing does. */
+int64_t fcs_recipe_latent_channels(const fcs_recipe *r); /* latent.channels; 0: half of data.size */
 int64_t fcs_recipe_latent_size(const fcs_recipe *r, const fcs_net *generator, int axis);
 
 /* ---- training schemes as far as recipes know them (schemes.c) ---- */

@@ -25,7 +25,8 @@ static const fcs_param data_params[] = {
     {"rotate", 'b', 0, NULL, 0, 0, NULL, "rotate crops by multiples of 90 degrees at random"},
 };
 static const fcs_param latent_params[] = {
-    {"channels", 'i', 1, NULL, 1, 4096, NULL, "random numbers per latent cell"},
+    {"channels", 'i', 1, NULL, 0, 4096, NULL,
+     "random numbers per latent cell; 0: half of data.size"},
     {"size", 'i', 0, NULL, 0, 4096, NULL,
      "latent cells along a side in training; 0: what gives data.size"},
     {"distribution", 's', 0, "uniform", 0, 0, "uniform|normal", "U[-1,1] or N(0,1)"},
@@ -34,6 +35,13 @@ static const fcs_param net_params[] = {
     {"width", 'f', 1, NULL, 0.01, 64, NULL,
      "multiplies the filters of every layer that has two or more"},
     {"init_std", 'f', 0.02, NULL, 0, 10, NULL, "kernels start as N(0, init_std)"},
+    {"init", 's', 0, "fixed", 0, 0, "fixed|scaled",
+     "scaled: init_std over the root of the number of inputs that an output sums"},
+    {"norm", 's', 0, "batch", 0, 0, "batch|instance|none", "what layers of type norm are"},
+    {"norm_affine", 's', 0, "trained", 0, 0, "trained|fixed",
+     "scale and shift of layers of type norm; fixed: 1 and 0"},
+    {"spectral", 'b', 0, NULL, 0, 0, NULL,
+     "divides the kernel of every conv, deconv and dense layer by its largest singular value"},
     {"average", 'f', 0, NULL, 0, 0.99999, NULL,
      "decay per step of the averaged weights that generation uses; 0: the last weights"},
 };
@@ -44,6 +52,18 @@ static const fcs_param loss_params[] = {
      "weight times as many"},
     {"real_label", 'f', 1, NULL, 0, 1, NULL,
      "label of real images: 0.9 keeps the discriminator from certainty"},
+    {"clip", 'f', 0.01, NULL, 0, 100, NULL,
+     "gan = wasserstein: the discriminator's weights stay between -clip and clip"},
+    {"image", 's', 0, "mse", 0, 0, NULL,
+     "the loss between an image and its reconstruction, by name"},
+    {"similarity", 's', 0, "pixel", 0, 0, "pixel|features",
+     "what reconstruction compares: pixels, or the discriminator's features"},
+    {"features", 's', 0, "", 0, 400, NULL,
+     "layers of the discriminator, by name with commas; \"\": the one before the last"},
+    {"average", 'b', 0, NULL, 0, 0, NULL,
+     "reconstruction and kl per pixel (feature, latent number), instead of their sums per image"},
+    {"encoder_reconstruction", 'f', 1, NULL, 0, 1e6, NULL,
+     "vaegan: weight of reconstruction in the encoder's loss; reconstruction: in the generator's"},
 };
 static const fcs_param train_params[] = {
     {"steps", 'i', 10000, NULL, 1, 1e9, NULL,
@@ -79,7 +99,7 @@ int fcs_loss_params(fcs_param params[FCS_MAX_PARAMS])
     int n = fcs_sections[LOSS_SECTION].n;
     memcpy(params, loss_params, sizeof loss_params);
     for (int i = 0; i < fcs_n_losses && n < FCS_MAX_PARAMS; i++)
-        if (!fcs_losses[i]->gan)
+        if (fcs_loss_weighs(fcs_losses[i]))
             params[n++] =
                 (fcs_param){fcs_losses[i]->name, 'f', 0, NULL, 0, 1e6, NULL, fcs_losses[i]->text};
     return n;
@@ -223,16 +243,38 @@ static fcs_status check_nets(fcs_error *e, fcs_recipe *r, const fcs_scheme_rules
     return FCS_OK;
 }
 
-static fcs_status check_gan(fcs_error *e, const fcs_recipe *r)
+static bool is_gan(const fcs_loss *l) { return l->gan; }
+static bool is_image(const fcs_loss *l) { return l->distance != NULL; }
+
+/* The loss that the recipe chooses at this path; NULL with a message if it is none of its kind. */
+static const fcs_loss *chosen_loss(fcs_error *e, const fcs_recipe *r, const char *path,
+                                   bool (*kind)(const fcs_loss *l))
 {
-    const config_setting_t *gan = config_lookup(&r->config, "loss.gan");
-    const fcs_loss *loss = fcs_loss_find(config_setting_get_string(gan));
+    const config_setting_t *s = config_lookup(&r->config, path);
+    const fcs_loss *loss = fcs_loss_find(config_setting_get_string(s));
     const char *names[64];
     int n = 0;
+    if (loss && kind(loss))
+        return loss;
     for (int i = 0; i < fcs_n_losses && n < 64; i++)
-        if (fcs_losses[i]->gan)
+        if (kind(fcs_losses[i]))
             names[n++] = fcs_losses[i]->name;
-    return loss && loss->gan ? FCS_OK : unknown_entry(e, r, gan, "loss", "losses", names, n);
+    unknown_entry(e, r, s, "loss", "losses", names, n);
+    return NULL;
+}
+
+/* A term that the adversarial loss cannot do without gets its usual weight. */
+static fcs_status check_losses(fcs_error *e, fcs_recipe *r)
+{
+    const fcs_loss *gan = chosen_loss(e, r, "loss.gan", is_gan);
+    if (!gan || !chosen_loss(e, r, "loss.image", is_image))
+        return FCS_FAILED;
+    config_setting_t *loss = config_lookup(&r->config, "loss");
+    config_setting_t *with = gan->with ? config_setting_get_member(loss, gan->with) : NULL;
+    if (with && config_setting_get_float(with) == 0 &&
+        config_setting_set_float(with, gan->with_weight) != CONFIG_TRUE)
+        return fcs_fail(e, FCS_FAILED, "out of memory");
+    return FCS_OK;
 }
 
 static const fcs_scheme_rules *scheme_of(fcs_error *e, const fcs_recipe *r)
@@ -276,7 +318,7 @@ fcs_status fcs_recipe_check(fcs_recipe *r, fcs_error *e)
     for (int i = 1; i < NET_SECTION; i++)
         if (check_section(e, r, &fcs_sections[i]) != FCS_OK)
             return FCS_FAILED;
-    if (check_nets(e, r, rules) || check_gan(e, r) || rules->check(e, r))
+    if (check_nets(e, r, rules) || check_losses(e, r) || rules->check(e, r))
         return FCS_FAILED;
     r->checked = true;
     return FCS_OK;

@@ -21,9 +21,8 @@ const fcs_scheme_rules *fcs_scheme_rules_of(const fcs_recipe *r)
 /* ---- what nets take ---- */
 static fcs_shape latent_input(const fcs_recipe *r, const fcs_net *net)
 {
-    return fcs_shape_of(1, (int64_t)fcs_recipe_number(r, "latent.channels"),
-                        fcs_recipe_latent_size(r, net, 0), fcs_recipe_latent_size(r, net, 1),
-                        fcs_recipe_latent_size(r, net, 2));
+    return fcs_shape_of(1, fcs_recipe_latent_channels(r), fcs_recipe_latent_size(r, net, 0),
+                        fcs_recipe_latent_size(r, net, 1), fcs_recipe_latent_size(r, net, 2));
 }
 
 static fcs_shape image_input(const fcs_recipe *r, const fcs_net *net)
@@ -36,24 +35,80 @@ static fcs_shape image_input(const fcs_recipe *r, const fcs_net *net)
 }
 
 /* ---- checks ---- */
+static double weight_of(const fcs_recipe *r, const fcs_loss *l)
+{
+    char path[64];
+    snprintf(path, sizeof path, "loss.%s", l->name);
+    return fcs_loss_weighs(l) ? fcs_recipe_number(r, path) : 0;
+}
+
+static fcs_status refuse_term(fcs_error *e, const fcs_recipe *r, const fcs_loss *l, const char *why)
+{
+    char path[64];
+    snprintf(path, sizeof path, "loss.%s", l->name);
+    return fcs_recipe_fail(e, r, config_lookup(&r->config, path), "%s", why);
+}
+
 /* A gradient in one image needs a discriminator that judges each image by itself. */
 static fcs_status check_penalties(fcs_error *e, const fcs_recipe *r, const fcs_net *d)
 {
-    for (int i = 0; i < fcs_n_losses; i++) {
-        char path[64];
-        snprintf(path, sizeof path, "loss.%s", fcs_losses[i]->name);
-        if (fcs_losses[i]->gan || !fcs_losses[i]->of_images || fcs_recipe_number(r, path) == 0)
+    int mixing = fcs_net_of_batch(d);
+    for (int i = 0; i < fcs_n_losses && mixing >= 0; i++) {
+        const fcs_net_layer *l = &d->layers[mixing];
+        char why[300];
+        if (!fcs_losses[i]->of_images || weight_of(r, fcs_losses[i]) == 0)
             continue;
-        for (int k = 0; k < d->n_layers; k++)
-            if (d->layers[k].entry->of_batch)
-                return fcs_recipe_fail(
-                    e, r, config_lookup(&r->config, path),
-                    "cannot go with the layer %s (%s) of the discriminator, which mixes the images "
-                    "of a batch; use instance_norm or spectral = true there, or set this weight "
-                    "to 0",
-                    d->layers[k].name, d->layers[k].entry->name);
+        snprintf(why, sizeof why,
+                 "cannot go with the layer %s (%s) of the discriminator, which mixes the images of "
+                 "a batch; use %s there, or set this weight to 0%s",
+                 l->name, l->entry->name,
+                 strcmp(l->entry->name, "norm") == 0
+                     ? "discriminator.norm = instance or none, with discriminator.spectral = yes,"
+                     : "instance_norm or spectral = true",
+                 fcs_loss_find(fcs_recipe_word(r, "loss.gan"))->with ? " and take another loss.gan"
+                                                                     : "");
+        return refuse_term(e, r, fcs_losses[i], why);
     }
     return FCS_OK;
+}
+
+/* Terms need the nets that they are about; clipping and a penalty are two ways to the same end. */
+static fcs_status check_terms(fcs_error *e, const fcs_recipe *r, bool encoder, bool discriminator)
+{
+    const fcs_loss *gan = fcs_loss_find(fcs_recipe_word(r, "loss.gan"));
+    for (int i = 0; i < fcs_n_losses; i++) {
+        const fcs_loss *l = fcs_losses[i];
+        if (weight_of(r, l) == 0)
+            continue;
+        if (l->of_encoder && !encoder)
+            return refuse_term(
+                e, r, l,
+                "needs an encoder, which schemes autoencoder and vaegan have (recipe "
+                "material-vae); set this weight to 0 here");
+        if ((l->of_discriminator || l->of_images) && !discriminator)
+            return refuse_term(e, r, l,
+                               "needs a discriminator, which schemes adversarial and vaegan have; "
+                               "set this weight to 0 here");
+        if (l->of_images && discriminator && gan->clips)
+            return refuse_term(
+                e, r, l,
+                "cannot go with loss.gan = \"wasserstein\", which bounds the slope by "
+                "clipping weights; use wasserstein_gp, or set this weight to 0");
+    }
+    return FCS_OK;
+}
+
+/* In a net that sees a whole image at once, batch norm needs several of them. */
+static fcs_status check_batch(fcs_error *e, const fcs_recipe *r, const fcs_net *net)
+{
+    int mixing = fcs_net_of_batch(net);
+    if (mixing < 0 || !fcs_net_whole(net) || fcs_recipe_number(r, "train.batch") > 1)
+        return FCS_OK;
+    return fcs_recipe_fail(
+        e, r, config_lookup(&r->config, "train.batch"),
+        "batch norm (layer %s of the %s) over a batch of one image leaves nothing "
+        "to learn from; use 2 or more (8 or more are better), or instance norm",
+        net->layers[mixing].name, net->name);
 }
 
 static fcs_status check_range(fcs_error *e, const fcs_recipe *r, const fcs_net *g)
@@ -103,9 +158,18 @@ static fcs_status check_adversarial(fcs_error *e, const fcs_recipe *r)
         return FCS_FAILED;
     fcs_status status = fcs_net_read(r, "discriminator", &d, e);
     if (status == FCS_OK) {
-        status = check_penalties(e, r, &d);
+        int features[FCS_MAX_FROM];
+        status = check_terms(e, r, false, true);
+        if (status == FCS_OK && fcs_net_find(r, &d, "loss.features", features, e) < 0)
+            status = FCS_FAILED;
+        if (status == FCS_OK)
+            status = check_penalties(e, r, &d);
         if (status == FCS_OK)
             status = check_range(e, r, &g);
+        if (status == FCS_OK)
+            status = check_batch(e, r, &g);
+        if (status == FCS_OK)
+            status = check_batch(e, r, &d);
         if (status == FCS_OK)
             status = check_sizes(e, r, &g, &d);
         fcs_net_free(&d);

@@ -130,7 +130,8 @@ static fcs_status show_net(fcs_recipe *r, const fcs_scheme_net *of_scheme, fcs_t
                      .tensor = ghost,
                      .user = &all,
                      .axes = fcs_recipe_number(r, "data.depth") > 1 ? 3 : 2,
-                     .channels = channels ? channels : 1};
+                     .channels = channels ? channels : 1,
+                     .latent = fcs_recipe_latent_channels(r)};
     reach *of = fcs_alloc_array(e, (size_t)net.n_layers + 1, sizeof *of);
     fcs_node *input = g ? fcs_read(g, ghost(&all, "input", in, FCS_STATE, 0, 0)) : NULL;
     fcs_status status = of && input && fcs_net_build(&b, input, NULL) ? FCS_OK : FCS_FAILED;
