@@ -174,7 +174,9 @@ typedef struct fcs_evaluate_options {
 
 /* Compares sets of generated images with a real image. generated[i] names a file or folder: one set
  * each. The table has a row per set, metric, variant (raw or thresholded), with value, the real
- * value, the real-vs-real floor and the definition. REAL may be a file or a folder. */
+ * value, the real-vs-real floor and the definition. For the share of lags inside the real envelope
+ * the real value is what as many other crops of the real image score. REAL may be a file or a
+ * folder. */
 FCS_API fcs_status fcs_evaluate(fcs_context *ctx, const char *real, const char *const *generated,
                                 int n, const fcs_evaluate_options *options, fcs_table **out);
 

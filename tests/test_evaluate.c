@@ -206,6 +206,38 @@ static void test_crops(lab *l)
     fcs_table_free(c);
 }
 
+/* The real share of lags inside is that of more crops of the real image, numbered after all sets:
+ * the same that a second set made of this image gets. Images that are samples as they are leave
+ * nothing to compare with. */
+static void test_real_inside(lab *l)
+{
+    static const char *const at = "share_of_lags_in_envelope_percent";
+    char large[200], stack[200];
+    snprintf(large, sizeof large, "%s", in_folder(l, "large.png"));
+    snprintf(stack, sizeof stack, "%s", in_folder(l, "stack.tif"));
+    const char *const two[] = {stack, large};
+    const fcs_evaluate_options o = {.crops = 3, .seed = 5};
+    fcs_table *one = evaluate(l, "large.png", "stack.tif", &o), *both = NULL;
+    CHECK(fcs_evaluate(l->ctx, large, two, 2, &o, &both) == FCS_OK);
+    int checked = 0, below = 0, path = column(both, "set"), value = column(both, "value");
+    for (int r = 0; one && both && r < fcs_table_rows(one); r++) {
+        int twin = r + fcs_table_rows(one); /* the second set's rows follow in the same order */
+        if (!is(one, r, "at", at))
+            continue;
+        CHECK(strcmp(fcs_table_text(both, twin, path), large) == 0);
+        CHECK_NEAR(fcs_table_number(one, r, column(one, "real")),
+                   fcs_table_number(both, twin, value), 0);
+        below += fcs_table_number(one, r, column(one, "real")) < 100;
+        checked++;
+    }
+    CHECK(checked == 12 && below > 0);
+    fcs_table *exact = evaluate(l, "pages", "stack.tif", &o);
+    CHECK(exact && isnan(find(exact, "tau", NULL, "1", "x", at, "real")));
+    fcs_table_free(one);
+    fcs_table_free(both);
+    fcs_table_free(exact);
+}
+
 static void test_volumes(lab *l)
 {
     fcs_table *t = evaluate(l, "cube.tif", "cube.tif", &defaults);
@@ -342,6 +374,7 @@ int main(void)
     test_ranges(&l);
     test_black(&l);
     test_crops(&l);
+    test_real_inside(&l);
     test_volumes(&l);
     test_selection(&l);
     test_refusals(&l);

@@ -64,7 +64,11 @@ const cli_command cli_evaluate = {
     "variation, connectivity, "
     "two-point correlation, local binary patterns, histograms of gradients, shares of the phases. "
     "Each row has the value, "
-    "the real image's, and the floor: what random crops of the real image give against each other.",
+    "the real image's, and the floor: what random crops of the real image give against each other. "
+    "Curves: the share of lags at which "
+    "the mean lies between the lowest and highest of the real crops, beside what as many other "
+    "real "
+    "crops score.",
     options,
     CLI_COUNT(options),
     2,

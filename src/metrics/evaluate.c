@@ -58,7 +58,8 @@ static double mean_chi(const fcs_protocol *p, const fcs_evaluated *a, const fcs_
 }
 
 /* Percent of the lags 1..max_lag at which the set's mean curve lies between the real crops' lowest
- * and highest. */
+ * and highest. Of the real set itself that is 100, so other crops of the same image say what can be
+ * asked for. */
 static double mean_inside(const fcs_protocol *p, const fcs_evaluated *set,
                           const fcs_evaluated *real, const fcs_slot *slot)
 {
@@ -143,10 +144,11 @@ static fcs_status find_curve(fcs_error *e, const fcs_protocol *p, fcs_evaluated 
                              const fcs_evaluated *real, const fcs_slot *slot)
 {
     double own = samples_inside(p, real, real, slot);
+    double again = real->again ? mean_inside(p, real->again, real, slot) : (double)NAN;
     fcs_status status =
         add_finding(e, set,
                     (fcs_finding){slot, FCS_AT_MEAN_INSIDE, 0, mean_inside(p, set, real, slot),
-                                  mean_inside(p, real, real, slot), NAN, NAN, NAN});
+                                  again, NAN, NAN, NAN});
     if (status == FCS_OK)
         status = add_finding(e, set,
                              (fcs_finding){slot, FCS_AT_SAMPLES_INSIDE, 0,
@@ -276,22 +278,48 @@ static fcs_status measure_set(fcs_context *ctx, const fcs_protocol *p, bool volu
     return status == FCS_OK ? fcs_measure_crops(ctx, p, &set->crops, &set->profiles) : status;
 }
 
+static bool has_curves(const fcs_protocol *p)
+{
+    for (int i = 0; i < p->n_slots; i++)
+        if (p->slots[i].metric->kind == FCS_METRIC_CURVE)
+            return true;
+    return false;
+}
+
+/* again: of the real set, its places numbered after those of all sets. */
+static fcs_status measure_all(fcs_context *ctx, const fcs_protocol *p, bool volumes,
+                              const fcs_evaluate_options *o, fcs_evaluated *sets, int n,
+                              fcs_evaluated *again)
+{
+    fcs_status status = FCS_OK;
+    for (int s = 0; s < n && status == FCS_OK; s++)
+        status = measure_set(ctx, p, volumes, o, (uint64_t)s, &sets[s]);
+    if (status != FCS_OK || !sets[0].crops.drawn || !has_curves(p))
+        return status;
+    again->set = sets[0].set;
+    sets[0].again = again;
+    return measure_set(ctx, p, volumes, o, (uint64_t)n, again);
+}
+
 static fcs_status evaluate_sets(fcs_context *ctx, fcs_protocol *p, fcs_evaluated *sets, int n,
                                 const fcs_evaluate_options *o, fcs_table **out)
 {
     bool volumes = false;
     fcs_error *e = &ctx->error;
+    fcs_evaluated again = {0};
     fcs_status status = choose_volumes(e, sets, n, &volumes);
     if (status == FCS_OK)
         status = choose_box(e, sets, n, volumes, o, p);
     if (status == FCS_OK)
         status = choose_rest(e, o, volumes, p);
-    for (int s = 0; s < n && status == FCS_OK; s++)
-        status = measure_set(ctx, p, volumes, o, (uint64_t)s, &sets[s]);
+    if (status == FCS_OK)
+        status = measure_all(ctx, p, volumes, o, sets, n, &again);
     for (int s = 1; s < n && status == FCS_OK; s++)
         status = find_all(e, p, &sets[s], &sets[0]);
     if (status == FCS_OK && o->html)
         status = fcs_evaluate_page(e, p, sets, n, o->html);
+    free(again.crops.values);
+    free(again.profiles);
     return status == FCS_OK ? make_table(e, sets, n, out) : status;
 }
 

@@ -21,6 +21,7 @@ typedef struct fcs_box {
 typedef struct fcs_crops {
     fcs_box box;
     int n;
+    bool drawn; /* at random places: another seed gives others */
     float *values;
 } fcs_crops;
 
@@ -73,6 +74,9 @@ typedef struct fcs_evaluated { /* a set with everything known of it */
     double *profiles;
     fcs_finding *findings;
     size_t n_findings, capacity;
+    /* Of the real set: as many crops from other places, to tell what real itself scores; NULL where
+     * each of its images is a sample and there are no others. */
+    const struct fcs_evaluated *again;
 } fcs_evaluated;
 const char *fcs_finding_label(const fcs_finding *f, char *buffer,
                               size_t size); /* "lag 25", NULL for a plain value */

@@ -40,7 +40,7 @@ static fcs_status add_pictures(fcs_error *e, fcs_page *page, const fcs_evaluated
 static double badness(const fcs_finding *f)
 {
     if (f->at == FCS_AT_MEAN_INSIDE || f->at == FCS_AT_SAMPLES_INSIDE)
-        return fmax(f->real - f->value, 0) / 10;
+        return fmax((isnan(f->real) ? 100 : f->real) - f->value, 0) / 10;
     if (f->slot->metric->kind == FCS_METRIC_HISTOGRAM)
         return f->real > 0 ? fmax(f->value / f->real - 1, 0) : (double)NAN;
     return f->floor > 0 ? fabs(f->value - f->real) / f->floor : (double)NAN;
@@ -318,8 +318,9 @@ fcs_status fcs_evaluate_page(fcs_error *e, const fcs_protocol *p, const fcs_eval
     fcs_page_paragraph(
         &page,
         "Real: mean and standard deviation over the real samples; for chi-squares, the mean over "
-        "pairs of real samples, the lowest value that means anything. Bars show the distance from "
-        "real: "
+        "pairs of real samples, the lowest value that means anything; for lags inside, what as "
+        "many "
+        "other real samples score. Bars show the distance from real: "
         "green within one standard deviation (chi-squares: twice real; envelopes: 10 points), "
         "yellow "
         "within two, red beyond. The envelope is the real samples' minimum to maximum.");

@@ -216,7 +216,7 @@ fcs_status fcs_set_crops(fcs_error *e, const fcs_set *set, fcs_box box, bool vol
     if (n > 1000000)
         return fcs_fail(e, FCS_FAILED, "%s: %lld samples: use a million at most", set->name,
                         (long long)n);
-    *crops = (fcs_crops){box, (int)n,
+    *crops = (fcs_crops){box, (int)n, !fits,
                          fcs_alloc_array(e, (size_t)n, (size_t)length * sizeof *crops->values)};
     if (!crops->values)
         return FCS_FAILED;
