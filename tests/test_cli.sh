@@ -169,6 +169,7 @@ says '' generate run --size 40x40 --count 2 --first 7 -o many.png
 cmp -s many-0007.png many-0008.png && fail "two realizations are the same"
 expect 1 'multiple of' generate run --size 50x64 --periodic -o c.png
 expect 1 'memory' generate run --size 4000x4000 --memory 1 -o c.png
+expect 1 'pixels at most' generate run --size 99999999x99999999 -o c.png
 expect 1 '2D' generate run --size 16x16x16 -o c.tif
 expect 1 'a.png/c.png' generate run --size 16x16 -o a.png/c.png
 expect 1 'c.xyz' generate run --size 16x16 -o c.xyz

@@ -127,6 +127,29 @@ static fcs_status check_range(fcs_error *e, const fcs_recipe *r, const fcs_net *
     return FCS_OK;
 }
 
+/* Names the sizes on either side of the wanted one; cells: what latent.size asks for, or 0. */
+static fcs_status refuse_size(fcs_error *e, const fcs_recipe *r, const fcs_net *g, int axis,
+                              int64_t want, int64_t cells)
+{
+    const config_setting_t *at = config_lookup(&r->config, axis ? "data.size" : "data.depth");
+    int64_t below = 0, above = 0;
+    if (cells >= 1)
+        return fcs_recipe_fail(
+            e, r, at, "the generator cannot make %lld pixels from %lld latent cells: it makes %lld",
+            (long long)want, (long long)cells, (long long)fcs_net_size(g, axis, cells, NULL));
+    for (int64_t n = 1; n <= want + 1 && above < want; n++) {
+        below = above;
+        above = fcs_net_size(g, axis, n, NULL);
+    }
+    if (above < want)
+        return fcs_recipe_fail(e, r, at, "the generator cannot make %lld pixels", (long long)want);
+    if (below < 1)
+        return fcs_recipe_fail(e, r, at, "the generator cannot make %lld pixels: use %lld or more",
+                               (long long)want, (long long)above);
+    return fcs_recipe_fail(e, r, at, "the generator cannot make %lld pixels: use %lld or %lld",
+                           (long long)want, (long long)below, (long long)above);
+}
+
 static fcs_status check_sizes(fcs_error *e, const fcs_recipe *r, const fcs_net *g, const fcs_net *d)
 {
     int64_t depth = (int64_t)fcs_recipe_number(r, "data.depth"),
@@ -136,12 +159,7 @@ static fcs_status check_sizes(fcs_error *e, const fcs_recipe *r, const fcs_net *
         int64_t got = fcs_net_size(g, axis, cells, NULL);
         int bad = 0;
         if (cells < 1 || got != want)
-            return fcs_recipe_fail(
-                e, r, config_lookup(&r->config, axis ? "data.size" : "data.depth"),
-                "the generator cannot make %lld pixels%s; from %lld latent cells it makes %lld",
-                (long long)want, cells < 1 ? " from any latent" : "",
-                (long long)(cells < 1 ? 1 : cells),
-                (long long)fcs_net_size(g, axis, cells < 1 ? 1 : cells, NULL));
+            return refuse_size(e, r, g, axis, want, cells);
         if (fcs_net_size(d, axis, want, &bad) < 1)
             return fcs_recipe_fail(e, r, config_lookup(&r->config, "discriminator"),
                                    "%lld pixels are too few for its layer %s", (long long)want,

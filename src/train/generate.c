@@ -61,6 +61,16 @@ static void fill_in(generation *g)
     g->scale = 1 / (fcs_recipe_number(r, "data.high") - g->low);
 }
 
+/* More would not fit into a file, and overflow counts. */
+static fcs_status check_pixels(const generation *g)
+{
+    const int log2_most = 40;
+    if ((double)g->size[0] * (double)g->size[1] * (double)g->size[2] <= ldexp(1, log2_most))
+        return FCS_OK;
+    return fcs_fail(g->e, FCS_FAILED, "size %lldx%lldx%lld: use 2^%d pixels at most",
+                    (long long)g->size[2], (long long)g->size[1], (long long)g->size[0], log2_most);
+}
+
 static fcs_status generation_open(generation *g, fcs_run *run, const fcs_generate_options *o)
 {
     memset(g, 0, sizeof *g);
@@ -73,6 +83,8 @@ static fcs_status generation_open(generation *g, fcs_run *run, const fcs_generat
     if (s)
         return s;
     fill_in(g);
+    if ((s = check_pixels(g)) != FCS_OK)
+        return s;
     const fcs_tiler_options t = {
         .size = {g->size[0], g->size[1], g->size[2]},
         .periodic = g->o.periodic != 0,
