@@ -56,13 +56,15 @@ typedef struct fcs_plan fcs_plan;
 
 /* Zero means the default for every member. */
 typedef struct fcs_options {
-    const char *device; /* "cpu" (default) */
+    const char *device; /* "cpu" (default), or an OpenCL device: its number in fcs_list("devices"), a
+                           part of its name, or PLATFORM:NAME */
     int threads;        /* 0: one per processor */
     const char *isa;    /* instruction set by name as fcs_list("isas") prints it; NULL: the best the
                            machine has */
     void (*log)(void *user,
                 const char *line); /* notes and warnings, one line without newline; may be NULL */
     void *user;
+    int sync; /* OpenCL: wait after each kernel, so that an error names the one that failed */
 } fcs_options;
 
 /* Opens a context. *out is set even on failure (unless memory is out), so that the message can be

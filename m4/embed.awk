@@ -1,4 +1,5 @@
-# embed.awk: recipe files as C arrays of lines. Usage: awk -f embed.awk FILE.cfg ... > embedded.c
+# embed.awk: text files as C arrays of lines.
+# Usage: awk -f embed.awk -v table=NAME -v from=WHERE FILE ... > embedded.c
 # Portable awk only. In awk, gsub's own quoting of & and \ is as below.
 function stem(path) {
     sub(/.*\//, "", path)
@@ -8,11 +9,12 @@ function stem(path) {
 function finish() {
     if (files) print "    0};"
 }
-BEGIN {
-    print "/* Made by m4/embed.awk from data/recipes; do not edit. */"
-    print "#include \"recipe/recipe.h\""
-}
 FNR == 1 {
+    if (!files) {
+        print "/* Made by m4/embed.awk from " from "; do not edit. */"
+        print "#include \"base/base.h\""
+        print "extern const fcs_embedded " table "[];"
+    }
     finish()
     names[files++] = stem(FILENAME)
     printf "static const char *const lines_%d[] = {\n", files - 1
@@ -24,7 +26,7 @@ FNR == 1 {
 }
 END {
     finish()
-    print "const fcs_embedded fcs_embedded_recipes[] = {"
+    print "const fcs_embedded " table "[] = {"
     for (i = 0; i < files; i++) printf "    {\"%s\", lines_%d},\n", names[i], i
     print "    {0, 0}};"
 }

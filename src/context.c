@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "cpu/cpu.h"
 #include "graph/backend.h"
+#include "opencl/devices.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,16 +17,15 @@ fcs_status fcs_open(fcs_context **out, const fcs_options *options)
         return FCS_FAILED;
     ctx->log = o->log;
     ctx->user = o->user;
-    if (o->device && strcmp(o->device, "cpu") != 0 && strcmp(o->device, "0") != 0)
-        return fcs_fail(&ctx->error, FCS_FAILED,
-                        "device \"%s\": not here; `facies devices` lists them", o->device);
     if (o->threads < 0 || o->threads > 4096)
         return fcs_fail(&ctx->error, FCS_FAILED, "%d threads: give a number from 1 to 4096",
                         o->threads);
     ctx->backend = &fcs_cpu_backend;
     ctx->isa = fcs_isa_find(&ctx->error, o->isa);
     ctx->team = ctx->isa ? fcs_team_new(&ctx->error, o->threads) : NULL;
-    return ctx->error.status;
+    bool cpu = !o->device || !strcmp(o->device, "cpu") || !strcmp(o->device, "0");
+    ctx->sync = o->sync != 0;
+    return cpu || !ctx->team ? ctx->error.status : fcs_devices_open(ctx, o->device);
 }
 
 void fcs_close(fcs_context *ctx)
@@ -35,6 +35,7 @@ void fcs_close(fcs_context *ctx)
     if (ctx->backend && ctx->backend->close)
         ctx->backend->close(ctx);
     fcs_team_free(ctx->team);
+    free(ctx->device_word);
     free(ctx);
 }
 

@@ -264,12 +264,13 @@ static void test_verify(fcs_context *ctx)
         fcs_sample_data d;
         fcs_finding f;
         char trouble[FCS_TROUBLE];
+        fcs_context on = fcs_context_with(ctx, real, ctx->team);
         CHECK(fcs_case_parse(&ctx->error, NULL, texts[k], &c) == FCS_OK);
         CHECK(fcs_sample_data_new(&ctx->error, &c, FCS_DATA_RANDOM, &d) == FCS_OK);
         size_t n = (size_t)fcs_shape_count(c.args.out), at = n / 3;
         float *got = calloc(n, sizeof *got);
-        CHECK(fcs_apply_kernel(&ctx->error, real, ctx->team, &c.args, (const float *const *)d.in,
-                               got, 0, 0, trouble) == FCS_OK);
+        CHECK(fcs_apply_kernel(&on, &c.args, (const float *const *)d.in, got, 0, 0, trouble) ==
+              FCS_OK);
         CHECK(fcs_verify(&ctx->error, &c, d.in_double, got, &f) == FCS_OK && f.pass);
         float right = got[at];
         got[at] += 0.01F;

@@ -26,8 +26,10 @@ struct fcs_team;
 struct fcs_context {
     fcs_error error;
     struct fcs_team *team;
+    bool sync; /* wait after each kernel of a device, to name the one that fails */
     const struct fcs_backend *backend; /* stores values and runs plans (src/graph/backend.h) */
     void *device;                      /* the backend's; the CPU has none */
+    char *device_word;                 /* that opened it */
     const struct fcs_isa *isa;         /* kernels of the chosen instruction set (src/cpu/cpu.h) */
     void (*log)(void *user, const char *line);
     void *user;
@@ -59,6 +61,13 @@ const char *fcs_nearest(const char *word, const char *const *names, int n);
 bool fcs_parse_int64(const char *s, int64_t *out); /* whole string, decimal */
 bool fcs_parse_double(const char *s, double *out); /* whole string, finite, '.' in every locale */
 double fcs_seconds(void);                          /* monotonic clock */
+
+/* ---- text files that come with the library (made by m4/embed.awk), lists end with a NULL name
+ * ---- */
+typedef struct fcs_embedded {
+    const char *name;         /* of the file, without its ending */
+    const char *const *lines; /* NULL-terminated, without newlines */
+} fcs_embedded;
 
 /* ---- files: written beside the target and renamed, directly where the target is neither absent
  * nor regular ---- */

@@ -10,9 +10,7 @@
 #include <string.h>
 
 typedef struct kernels {
-    fcs_error *error;
-    const fcs_isa *isa;
-    fcs_team *team;
+    fcs_context *on;
     const float *const *inputs; /* of the read nodes, in the order in which they were made */
     int n_read;
     float **values; /* by node id */
@@ -21,7 +19,7 @@ typedef struct kernels {
 static bool compute(kernels *k, const fcs_node *n)
 {
     int64_t count = fcs_shape_count(n->shape);
-    float *out = fcs_alloc_array(k->error, (size_t)count, sizeof *out);
+    float *out = fcs_alloc_array(&k->on->error, (size_t)count, sizeof *out);
     if (!out)
         return false;
     k->values[n->id] = out;
@@ -39,7 +37,7 @@ static bool compute(kernels *k, const fcs_node *n)
     fcs_apply_args_of(n, &a);
     for (int i = 0; i < n->n_in; i++)
         in[i] = k->values[n->in[i]->id];
-    return fcs_apply_kernel(k->error, k->isa, k->team, &a, in, out, 0, 0, trouble) == FCS_OK;
+    return fcs_apply_kernel(k->on, &a, in, out, 0, 0, trouble) == FCS_OK;
 }
 
 static double inner(const float *a, const float *b, int64_t n, double *size)
@@ -130,9 +128,8 @@ static fcs_status run_graph(fcs_context *ctx, kernels *k, const fcs_case *c, int
     return good ? FCS_OK : FCS_FAILED;
 }
 
-static fcs_status run_identity(fcs_context *ctx, const fcs_isa *isa, fcs_team *team,
-                               const fcs_case *c, const fcs_sample_data *d, int degree,
-                               fcs_finding *f)
+static fcs_status run_identity(fcs_context *ctx, const fcs_case *c, const fcs_sample_data *d,
+                               int degree, fcs_finding *f)
 {
     int n = c->args.n_in;
     int64_t count = fcs_shape_count(c->args.out);
@@ -151,7 +148,7 @@ static fcs_status run_identity(fcs_context *ctx, const fcs_isa *isa, fcs_team *t
         fcs_data_fill(c->args.op, FCS_DATA_INTEGERS, c->seed, n, count, weights);
         for (int64_t i = 0; i < count; i++)
             gy[i] = (float)weights[i];
-        kernels k = {&ctx->error, isa, team, inputs, 0, NULL};
+        kernels k = {ctx, inputs, 0, NULL};
         good = run_graph(ctx, &k, c, degree, tensors, g, f) == FCS_OK;
     }
     fcs_graph_free(g);
@@ -162,21 +159,20 @@ static fcs_status run_identity(fcs_context *ctx, const fcs_isa *isa, fcs_team *t
     return good ? FCS_OK : FCS_FAILED;
 }
 
-fcs_status fcs_check_adjoint(fcs_context *ctx, const fcs_isa *isa, fcs_team *team,
-                             const fcs_case *c, fcs_finding *f, bool *ran)
+fcs_status fcs_check_adjoint(fcs_context *on, const fcs_case *c, fcs_finding *f, bool *ran)
 {
     fcs_sample_data d;
     int degree = 0;
     *ran = false;
     if (c->args.op->accuracy == FCS_FUNCTION || !c->args.op->grad)
         return FCS_OK;
-    fcs_status status = fcs_sample_data_new(&ctx->error, c, FCS_DATA_INTEGERS, &d);
+    fcs_status status = fcs_sample_data_new(&on->error, c, FCS_DATA_INTEGERS, &d);
     if (status != FCS_OK)
         return status;
-    status = find_degree(&ctx->error, c, &d, &degree);
+    status = find_degree(&on->error, c, &d, &degree);
     *ran = status == FCS_OK && degree > 0;
     if (*ran)
-        status = run_identity(ctx, isa, team, c, &d, degree, f);
+        status = run_identity(on, c, &d, degree, f);
     fcs_sample_data_free(c, &d);
     return status;
 }

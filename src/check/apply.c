@@ -1,6 +1,7 @@
-/* apply.c: one kernel on guarded buffers: channels-last copies of row-major data between canaries.
- */
+/* apply.c: one op on a backend, its values between canaries in one memory: channels-last copies of
+ * row-major data, NaN elsewhere. */
 #include "check/check.h"
+#include "graph/backend.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,42 +80,78 @@ static void from_channels_last(fcs_shape s, const float *from, float *to, char t
 
 void fcs_prepared_free(fcs_prepared *p)
 {
-    for (int k = 0; k < FCS_MAX_IN; k++)
-        free(p->in[k].base);
-    free(p->out.base);
-    free(p->scratch.base);
+    if (p->op)
+        p->on->backend->op_free(p->on, p->op);
+    if (p->memory)
+        p->on->backend->memory_free(p->on, p->memory);
     memset(p, 0, sizeof *p);
 }
 
-fcs_status fcs_prepare(fcs_error *e, const fcs_isa *isa, fcs_team *team, const fcs_apply_args *a,
-                       const float *const *in, fcs_prepared *p)
+/* A place for so many floats, canaries before and behind it, within one slab of the device's. */
+static fcs_region region_of(fcs_prepared *p, int64_t floats)
 {
-    memset(p, 0, sizeof *p);
-    p->kernel = isa->ops[fcs_op_index(a->op)];
-    p->call = (fcs_cpu_call){.args = a, .team = team, .step = 1};
-    bool good = true, runs = p->kernel && p->kernel->run;
-    size_t bytes = runs && p->kernel->scratch ? p->kernel->scratch(a, fcs_team_size(team)) : 0;
-    for (int k = 0; k < a->n_in && good; k++) {
-        good = guarded_new(e, fcs_shape_floats(a->in[k]), 0, &p->in[k]);
-        if (good)
-            to_channels_last(a->in[k], in[k], p->in[k].p);
-        p->call.in[k] = (fcs_view){p->in[k].p, a->in[k], fcs_channel_stride(a->in[k].n[FCS_C])};
+    const fcs_backend *b = p->on->backend;
+    int64_t slab = b->slab_bytes ? (int64_t)(b->slab_bytes(p->on) / sizeof(float)) : 0;
+    int64_t at = p->floats + GUARD, end = (at + floats + GUARD + 15) / 16 * 16;
+    if (slab && at / slab != (end - 1) / slab) {
+        at = (at / slab + 1) * slab;
+        end = (at + floats + GUARD + 15) / 16 * 16;
     }
-    good = good && guarded_new(e, fcs_shape_floats(a->out), 0, &p->out);
-    if (bytes)
-        good = good && guarded_new(e, (int64_t)((bytes + sizeof(float) - 1) / sizeof(float)), 0,
-                                   &p->scratch);
-    p->call.out = (fcs_view){p->out.p, a->out, fcs_channel_stride(a->out.n[FCS_C])};
-    p->call.scratch = p->scratch.p;
-    if (!good)
-        fcs_prepared_free(p);
-    return good ? FCS_OK : FCS_FAILED;
+    p->floats = end;
+    return (fcs_region){at, floats};
 }
 
-void fcs_prepared_run(const fcs_prepared *p)
+static size_t bytes_of(int64_t floats) { return (size_t)floats * sizeof(float); }
+
+/* Canaries everywhere, then the inputs. */
+static bool fill_memory(fcs_prepared *p, const float *const *in)
 {
-    if (p->kernel && p->kernel->run)
-        p->kernel->run(&p->call);
+    const fcs_backend *b = p->on->backend;
+    float *host = b->map(p->on, p->memory, 0, bytes_of(p->floats), FCS_MAP_WRITE);
+    if (!host)
+        return false;
+    set_canaries(host, p->floats);
+    for (int k = 0; k < p->args->n_in; k++)
+        to_channels_last(p->args->in[k], in[k], host + p->in[k].at);
+    return b->unmap(p->on, p->memory, host) == FCS_OK;
+}
+
+static bool make_ready(fcs_prepared *p, const float *const *in, uint32_t stream)
+{
+    const fcs_apply_args *a = p->args;
+    const fcs_backend *b = p->on->backend;
+    fcs_op_place place = {.args = a, .stream = stream};
+    size_t bytes = b->op_scratch(p->on, a);
+    for (int k = 0; k < a->n_in; k++) {
+        p->in[k] = region_of(p, fcs_shape_floats(a->in[k]));
+        place.in[k] = bytes_of(p->in[k].at);
+    }
+    p->out = region_of(p, fcs_shape_floats(a->out));
+    p->scratch = region_of(p, (int64_t)((bytes + sizeof(float) - 1) / sizeof(float)));
+    place.out = bytes_of(p->out.at);
+    place.scratch = bytes_of(p->scratch.at);
+    p->memory = place.memory = b->memory_new(p->on, bytes_of(p->floats), false);
+    if (!p->memory || !fill_memory(p, in))
+        return false;
+    p->op = b->op_new(p->on, &place);
+    return p->op != NULL;
+}
+
+fcs_status fcs_prepare(fcs_context *on, const fcs_apply_args *a, const float *const *in,
+                       uint64_t seed, uint32_t stream, fcs_prepared *p)
+{
+    *p = (fcs_prepared){.on = on, .args = a, .seed = seed};
+    if (make_ready(p, in, stream))
+        return FCS_OK;
+    fcs_prepared_free(p);
+    return FCS_FAILED;
+}
+
+fcs_status fcs_prepared_run(const fcs_prepared *p)
+{
+    const fcs_backend *b = p->on->backend;
+    fcs_status s = b->op_run(p->on, p->op, p->seed, 1);
+    return s == FCS_OK && b->finish ? b->finish(p->on) : s;
 }
 
 /* Inputs must be what they were. */
@@ -130,35 +167,55 @@ static bool input_kept(fcs_error *e, fcs_shape s, const float *before, const flo
     return same;
 }
 
-void fcs_prepared_result(fcs_error *e, const fcs_prepared *p, const float *const *in, float *out,
-                         char trouble[FCS_TROUBLE])
+/* Names what was overwritten round a value; the first trouble is kept. Some backends may write to
+ * the end of a value's last line. */
+static void region_check(const fcs_prepared *p, const float *host, const fcs_region *r,
+                         const char *name, int number, char trouble[FCS_TROUBLE])
 {
-    const fcs_apply_args *a = p->call.args;
-    *trouble = '\0';
-    if (!p->kernel || !p->kernel->run)
-        snprintf(trouble, FCS_TROUBLE, "no kernel");
-    guarded_check(&p->out, "output", 1, trouble);
-    guarded_check(&p->scratch, "scratch", 1, trouble);
-    for (int k = 0; k < a->n_in; k++) {
-        guarded_check(&p->in[k], "input", k + 1, trouble);
-        if (!*trouble && !input_kept(e, a->in[k], in[k], p->in[k].p))
-            snprintf(trouble, FCS_TROUBLE, "changed input %d", k + 1);
-    }
-    from_channels_last(a->out, p->out.p, out, trouble);
+    int64_t end = r->at + r->floats, skipped = p->on->backend->owns_lines ? -end & 15 : 0;
+    if (*trouble)
+        return;
+    if (!canaries_live(host + r->at - GUARD, GUARD))
+        snprintf(trouble, FCS_TROUBLE, "wrote before %s %d", name, number);
+    else if (!canaries_live(host + end + skipped, GUARD - skipped))
+        snprintf(trouble, FCS_TROUBLE, "wrote behind %s %d", name, number);
 }
 
-fcs_status fcs_apply_kernel(fcs_error *e, const fcs_isa *isa, fcs_team *team,
-                            const fcs_apply_args *a, const float *const *in, float *out,
-                            uint64_t seed, uint32_t stream, char trouble[FCS_TROUBLE])
+fcs_status fcs_prepared_result(const fcs_prepared *p, const float *const *in, float *out,
+                               char trouble[FCS_TROUBLE])
+{
+    const fcs_apply_args *a = p->args;
+    const fcs_backend *b = p->on->backend;
+    float *host = b->map(p->on, p->memory, 0, bytes_of(p->floats), FCS_MAP_READ);
+    *trouble = '\0';
+    if (!host)
+        return FCS_FAILED;
+    region_check(p, host, &p->out, "output", 1, trouble);
+    region_check(p, host, &p->scratch, "scratch", 1, trouble);
+    for (int k = 0; k < a->n_in; k++) {
+        region_check(p, host, &p->in[k], "input", k + 1, trouble);
+        if (!*trouble && !input_kept(&p->on->error, a->in[k], in[k], host + p->in[k].at))
+            snprintf(trouble, FCS_TROUBLE, "changed input %d", k + 1);
+    }
+    from_channels_last(a->out, host + p->out.at, out, trouble);
+    return b->unmap(p->on, p->memory, host);
+}
+
+fcs_status fcs_apply_kernel(fcs_context *on, const fcs_apply_args *a, const float *const *in,
+                            float *out, uint64_t seed, uint32_t stream, char trouble[FCS_TROUBLE])
 {
     fcs_prepared p;
-    fcs_status status = fcs_prepare(e, isa, team, a, in, &p);
-    if (status != FCS_OK)
-        return status;
-    p.call.seed = seed;
-    p.call.stream = stream;
-    fcs_prepared_run(&p);
-    fcs_prepared_result(e, &p, in, out, trouble);
+    fcs_status status = fcs_prepare(on, a, in, seed, stream, &p);
+    if (status == FCS_OK)
+        status = fcs_prepared_run(&p);
+    if (status == FCS_OK)
+        status = fcs_prepared_result(&p, in, out, trouble);
+    if (status !=
+        FCS_OK) { /* a kernel that cannot be made or run: found as such, with the reason */
+        memset(out, 0xff, bytes_of(fcs_shape_count(a->out)));
+        snprintf(trouble, FCS_TROUBLE, "%.150s", on->error.message);
+        fcs_error_clear(&on->error);
+    }
     fcs_prepared_free(&p);
     return FCS_OK;
 }

@@ -2,6 +2,7 @@
  * passed is not timed. Runs of the case alternate with runs of its yardstick (a 2048^3 product, or
  * a copy), so that both meet the same machine; medians are compared. */
 #include "check/check.h"
+#include "graph/backend.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ enum { N_COLUMNS = sizeof columns / sizeof *columns, MAX_RUNS = 101, MIN_RUNS = 
 /* From this many operations per byte on, arithmetic is the limit and not memory. */
 static const double compute_bound = 4;
 static const double default_seconds = 0.5;
+static const char *const gemm_case = "matmul in=2048x2048x1x1x1,2048x2048x1x1x1";
 
 /* A case ready to run. */
 typedef struct job {
@@ -47,10 +49,11 @@ typedef struct copy_job {
 typedef struct bench {
     fcs_context *ctx;
     fcs_error *error;
-    const fcs_isa *isa;
+    const fcs_isa *isa; /* NULL: a device */
     double seconds;
     job gemm;
-    copy_job copy;
+    copy_job copy;   /* on the CPU */
+    job device_copy; /* on a device: a broadcast that repeats nothing */
     fcs_table *table;
     int rows, failures;
 } bench;
@@ -65,18 +68,22 @@ static void copy_block(void *arg, int64_t begin, int64_t end, int thread)
     memcpy(c->to + begin, c->from + begin, (size_t)(end - begin) * sizeof(float));
 }
 
-static double copy_once(const copy_job *c)
+static fcs_status run_once(const job *j, double *seconds)
 {
     double start = fcs_seconds();
-    fcs_parallel(c->team, c->n, 1 << 16, copy_block, (void *)(uintptr_t)c);
-    return fcs_seconds() - start;
+    fcs_status s = fcs_prepared_run(&j->run);
+    *seconds = fcs_seconds() - start;
+    return s;
 }
 
-static double run_once(const job *j)
+static fcs_status copy_once(const bench *b, double *seconds)
 {
     double start = fcs_seconds();
-    fcs_prepared_run(&j->run);
-    return fcs_seconds() - start;
+    if (!b->isa)
+        return run_once(&b->device_copy, seconds);
+    fcs_parallel(b->copy.team, b->copy.n, 1 << 16, copy_block, (void *)(uintptr_t)&b->copy);
+    *seconds = fcs_seconds() - start;
+    return FCS_OK;
 }
 
 static int ascending(const void *a, const void *b)
@@ -117,10 +124,8 @@ static fcs_status job_new(bench *b, const fcs_op *op, const char *text, job *j)
             j->in[k][i] = (float)j->in_double[k][i];
     }
     if (status == FCS_OK)
-        status = fcs_prepare(b->error, b->isa, b->ctx->team, &j->c.args,
-                             (const float *const *)j->in, &j->run);
-    j->run.call.seed = j->c.seed;
-    j->run.call.stream = fcs_case_stream(&j->c);
+        status = fcs_prepare(b->ctx, &j->c.args, (const float *const *)j->in, j->c.seed,
+                             fcs_case_stream(&j->c), &j->run);
     return status;
 }
 
@@ -132,9 +137,11 @@ static fcs_status job_verify(bench *b, const job *j, bool *passed)
     float *got = fcs_alloc_array(b->error, (size_t)fcs_shape_count(j->c.args.out), sizeof *got);
     if (!got)
         return FCS_FAILED;
-    fcs_prepared_run(&j->run);
-    fcs_prepared_result(b->error, &j->run, (const float *const *)j->in, got, trouble);
-    fcs_status status = fcs_verify(b->error, &j->c, j->in_double, got, &f);
+    fcs_status status = fcs_prepared_run(&j->run);
+    if (status == FCS_OK)
+        status = fcs_prepared_result(&j->run, (const float *const *)j->in, got, trouble);
+    if (status == FCS_OK)
+        status = fcs_verify(b->error, &j->c, j->in_double, got, &f);
     *passed = status == FCS_OK && f.pass && !*trouble;
     free(got);
     return status;
@@ -156,13 +163,16 @@ static double job_bytes(const job *j)
 }
 
 /* ---- rows ---- */
+/* Of a device there is no number. */
+static int64_t threads_of(const bench *b) { return b->isa ? fcs_team_size(b->ctx->team) : 0; }
+
 static fcs_status add_failure(bench *b, const job *j)
 {
     const double none = NAN;
     b->failures++;
     return fcs_table_add(b->error, b->table, "ssssisdddddddddi", j->c.args.op->name, j->c.text,
-                         "cpu", b->isa->name, (int64_t)fcs_team_size(b->ctx->team), "FAIL", none,
-                         none, none, none, none, none, none, none, none, (int64_t)0);
+                         fcs_device_name(b->ctx), b->isa ? b->isa->name : NULL, threads_of(b),
+                         "FAIL", none, none, none, none, none, none, none, none, none, (int64_t)0);
 }
 
 static fcs_status time_job(bench *b, const job *j)
@@ -170,24 +180,27 @@ static fcs_status time_job(bench *b, const job *j)
     double times[MAX_RUNS], limits[MAX_RUNS], start = fcs_seconds();
     double flops = job_flops(j), bytes = job_bytes(j);
     bool compute = flops >= compute_bound * bytes;
-    int n = 0, threads = fcs_team_size(b->ctx->team);
-    while (n < MAX_RUNS && (n < MIN_RUNS || fcs_seconds() - start < b->seconds)) {
-        times[n] = run_once(j);
-        limits[n] = compute ? run_once(&b->gemm) : copy_once(&b->copy);
-        n++;
+    int n = 0;
+    for (; n < MAX_RUNS && (n < MIN_RUNS || fcs_seconds() - start < b->seconds); n++) {
+        fcs_status s = run_once(j, &times[n]);
+        if (s == FCS_OK)
+            s = compute ? run_once(&b->gemm, &limits[n]) : copy_once(b, &limits[n]);
+        if (s != FCS_OK)
+            return s;
     }
     double time = median(times, n), limit = median(limits, n), peak = NAN, gemm = NAN, copy = NAN;
     if (compute) {
-        peak = b->isa->fma_peak(0.02) * threads;
+        peak = b->isa ? b->isa->fma_peak(0.02) * (double)threads_of(b) : (double)NAN;
         gemm = job_flops(&b->gemm) / limit / 1e9;
     } else {
-        copy = 2.0 * (double)b->copy.n * (double)sizeof(float) / limit / 1e9;
+        copy = 2.0 * (double)COPY_FLOATS * (double)sizeof(float) / limit / 1e9;
     }
     double gflops = flops / time / 1e9, gb = bytes / time / 1e9;
     return fcs_table_add(b->error, b->table, "ssssisdddddddddi", j->c.args.op->name, j->c.text,
-                         "cpu", b->isa->name, (int64_t)threads, "pass", time * 1e3,
-                         compute ? gflops : (double)NAN, compute ? (double)NAN : gb, gflops / peak,
-                         gflops / gemm, gb / copy, peak, gemm, copy, (int64_t)n);
+                         fcs_device_name(b->ctx), b->isa ? b->isa->name : NULL, threads_of(b),
+                         "pass", time * 1e3, compute ? gflops : (double)NAN,
+                         compute ? (double)NAN : gb, gflops / peak, gflops / gemm, gb / copy, peak,
+                         gemm, copy, (int64_t)n);
 }
 
 static fcs_status bench_case(bench *b, const fcs_op *op, const char *text)
@@ -224,6 +237,11 @@ static fcs_status walk(bench *b, const char *what)
 
 static fcs_status yardsticks_new(bench *b)
 {
+    if (!b->isa) {
+        fcs_status s =
+            job_new(b, NULL, "broadcast in=1x1x1x4096x4096 shape=1,1,1,4096,4096", &b->device_copy);
+        return s == FCS_OK ? job_new(b, NULL, gemm_case, &b->gemm) : s;
+    }
     b->copy = (copy_job){fcs_alloc_aligned(b->error, COPY_FLOATS * sizeof(float)),
                          fcs_alloc_aligned(b->error, COPY_FLOATS * sizeof(float)), COPY_FLOATS,
                          b->ctx->team};
@@ -231,14 +249,14 @@ static fcs_status yardsticks_new(bench *b)
         return FCS_FAILED;
     memset(b->copy.from, 1, COPY_FLOATS * sizeof(float));
     memset(b->copy.to, 0, COPY_FLOATS * sizeof(float));
-    return job_new(b, NULL, "matmul in=2048x2048x1x1x1,2048x2048x1x1x1", &b->gemm);
+    return job_new(b, NULL, gemm_case, &b->gemm);
 }
 
 fcs_status fcs_bench_ops(fcs_context *ctx, const fcs_bench_options *options, fcs_table **out)
 {
     bench b = {.ctx = ctx,
                .error = &ctx->error,
-               .isa = ctx->isa,
+               .isa = ctx->device ? NULL : ctx->isa,
                .seconds = options && options->seconds > 0 ? options->seconds : default_seconds};
     *out = NULL;
     b.table = fcs_table_new(b.error, columns, N_COLUMNS);
@@ -246,6 +264,7 @@ fcs_status fcs_bench_ops(fcs_context *ctx, const fcs_bench_options *options, fcs
     if (status == FCS_OK)
         status = walk(&b, options ? options->ops : NULL);
     job_free(&b.gemm);
+    job_free(&b.device_copy);
     free(b.copy.from);
     free(b.copy.to);
     if (status == FCS_OK && !b.rows)

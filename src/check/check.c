@@ -1,6 +1,7 @@
 /* check.c: the walk: every op, every case, every instruction set, every test. A row per op,
  * instruction set and test with its worst case; a row of its own for every failure. */
 #include "check/check.h"
+#include "graph/backend.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -41,48 +42,63 @@ typedef struct slot {
     uint64_t seed;
 } slot;
 
+/* Who computes: the CPU with one of its instruction sets, on one thread and on two, or a device. */
+typedef struct way {
+    const char *isa;        /* NULL: a device */
+    fcs_context *one, *two; /* two NULL: a device */
+    fcs_context on_one, on_two;
+} way;
+
 typedef struct checker {
     fcs_context *ctx;
     fcs_error *error;
     const fcs_check_options *options;
-    const fcs_isa *const *isas;
-    int n_isas;
-    fcs_team *one, *two;
+    way ways[MAX_ISAS];
+    int n_ways;
     fcs_table *table;
-    slot slots[MAX_ISAS + 1][N_TESTS]; /* the last row: of the op, without an instruction set */
+    slot slots[MAX_ISAS + 1][N_TESTS]; /* the last row: of the op, without a way */
     int64_t findings, failures;
 } checker;
 
 /* ---- rows ---- */
-static fcs_status add_row(checker *k, const fcs_op *op, int isa, test t, const slot *s, bool pass)
+/* The command that repeats one case. */
+static char *repeat_of(const checker *k, const way *w, const char *text)
 {
-    char seed[24], *repeat = NULL;
+    if (w && !w->isa)
+        return fcs_format(k->error, "facies check --device '%s' --case '%s'", k->ctx->device_word,
+                          text);
+    return fcs_format(k->error, "facies check --case '%s'%s%s", text, w ? " --isa " : "",
+                      w ? w->isa : "");
+}
+
+static fcs_status add_row(checker *k, const fcs_op *op, int at, test t, const slot *s, bool pass)
+{
+    char seed[24];
     const fcs_finding *f = &s->worst;
-    const char *isa_name = isa < k->n_isas ? k->isas[isa]->name : NULL;
+    const way *w = at < k->n_ways ? &k->ways[at] : NULL;
+    char *repeat = s->text ? repeat_of(k, w, s->text) : NULL;
     snprintf(seed, sizeof seed, "%016llx", (unsigned long long)s->seed);
-    if (s->text)
-        repeat = fcs_format(k->error, "facies check --case '%s'%s%s", s->text,
-                            isa_name ? " --isa " : "", isa_name ? isa_name : "");
-    fcs_status status = fcs_table_add(k->error, k->table, "ssssssiddsddss", op ? op->name : NULL,
-                                      s->text, isa_name ? "cpu" : "reference", isa_name,
-                                      test_names[t], pass ? "pass" : "FAIL", (int64_t)s->samples,
-                                      f->error, f->bound, f->at, f->got, f->want, seed, repeat);
+    fcs_status status =
+        fcs_table_add(k->error, k->table, "ssssssiddsddss", op ? op->name : NULL, s->text,
+                      !w ? "reference" : fcs_device_name(w->one), w ? w->isa : NULL, test_names[t],
+                      pass ? "pass" : "FAIL", (int64_t)s->samples, f->error, f->bound, f->at,
+                      f->got, f->want, seed, repeat);
     free(repeat);
     return status;
 }
 
 /* Takes one finding in: a failure is a row at once, the worst pass is kept for the op's row. */
-static fcs_status record(checker *k, const fcs_case *c, const fcs_op *op, int isa, test t,
+static fcs_status record(checker *k, const fcs_case *c, const fcs_op *op, int at, test t,
                          const fcs_finding *f)
 {
-    slot *s = &k->slots[isa][t];
+    slot *s = &k->slots[at][t];
     k->findings++;
     s->samples++;
     if (!f->pass) {
         slot failed = {1, 1, *f, c ? c->text : NULL, c ? c->seed : 0};
         s->failures++;
         k->failures++;
-        return add_row(k, op, isa, t, &failed, false);
+        return add_row(k, op, at, t, &failed, false);
     }
     if (s->samples - s->failures > 1 && fcs_finding_ratio(f) <= fcs_finding_ratio(&s->worst))
         return FCS_OK;
@@ -97,12 +113,12 @@ static fcs_status record(checker *k, const fcs_case *c, const fcs_op *op, int is
 static fcs_status finish_op(checker *k, const fcs_op *op)
 {
     fcs_status status = FCS_OK;
-    for (int isa = 0; isa <= k->n_isas; isa++)
+    for (int at = 0; at <= k->n_ways; at++)
         for (int t = 0; t < N_TESTS; t++) {
-            slot *s = &k->slots[isa][t];
+            slot *s = &k->slots[at][t];
             bool passed = s->samples > 0 && s->failures == 0 && !k->options->failures_only;
             if (passed && status == FCS_OK)
-                status = add_row(k, op, isa, (test)t, s, true);
+                status = add_row(k, op, at, (test)t, s, true);
             free(s->text);
             memset(s, 0, sizeof *s);
         }
@@ -110,7 +126,7 @@ static fcs_status finish_op(checker *k, const fcs_op *op)
 }
 
 /* A test that could not be carried out is a failure of the op, with the reason as its place. */
-static fcs_status record_outcome(checker *k, const fcs_case *c, int isa, test t, fcs_status outcome,
+static fcs_status record_outcome(checker *k, const fcs_case *c, int at, test t, fcs_status outcome,
                                  fcs_finding *f)
 {
     if (outcome != FCS_OK) {
@@ -119,14 +135,14 @@ static fcs_status record_outcome(checker *k, const fcs_case *c, int isa, test t,
         snprintf(f->at, sizeof f->at, "%.150s", k->error->message);
         fcs_error_clear(k->error);
     }
-    return record(k, c, c->args.op, isa, t, f);
+    return record(k, c, c->args.op, at, t, f);
 }
 
 /* ---- tests that no instruction set has a part in ---- */
 static fcs_status check_share(checker *k, const fcs_case *c, const fcs_sample_data *d)
 {
     fcs_finding f = {0};
-    return fcs_judge_share(c, d, &f) ? record(k, c, c->args.op, k->n_isas, TEST_NONZERO, &f)
+    return fcs_judge_share(c, d, &f) ? record(k, c, c->args.op, k->n_ways, TEST_NONZERO, &f)
                                      : FCS_OK;
 }
 
@@ -143,7 +159,7 @@ static fcs_status check_gradients(checker *k, const fcs_case *c)
         fcs_finding f = {0};
         fcs_status outcome = fcs_check_gradient(k->ctx, c, order, &f);
         fcs_status status = record_outcome(
-            k, c, k->n_isas, order == 1 ? TEST_GRADIENT : TEST_GRADIENT_2, outcome, &f);
+            k, c, k->n_ways, order == 1 ? TEST_GRADIENT : TEST_GRADIENT_2, outcome, &f);
         if (status != FCS_OK)
             return status;
     }
@@ -154,59 +170,59 @@ static fcs_status check_samples(checker *k, const fcs_op *op, const fcs_case *ca
 {
     fcs_finding f = {0};
     fcs_judge_samples(op, cases, n, &f);
-    return record(k, NULL, op, k->n_isas, TEST_CASES, &f);
+    return record(k, NULL, op, k->n_ways, TEST_CASES, &f);
 }
 
-/* ---- tests of one instruction set ---- */
+/* ---- tests of one way ---- */
 typedef struct results {
     float *first, *again;
 } results;
 
-static fcs_status apply(checker *k, const fcs_case *c, int isa, fcs_team *team,
+static fcs_status apply(checker *k, const fcs_case *c, int at, fcs_context *on,
                         const fcs_sample_data *d, float *out)
 {
     fcs_finding f = {.pass = true};
     char trouble[FCS_TROUBLE];
-    fcs_status status =
-        fcs_apply_kernel(k->error, k->isas[isa], team, &c->args, (const float *const *)d->in, out,
-                         c->seed, fcs_case_stream(c), trouble);
+    fcs_status status = fcs_apply_kernel(on, &c->args, (const float *const *)d->in, out, c->seed,
+                                         fcs_case_stream(c), trouble);
     if (status != FCS_OK)
         return status;
     f.pass = !*trouble;
     memcpy(f.at, trouble, sizeof trouble);
-    return record(k, c, c->args.op, isa, TEST_MEMORY, &f);
+    return record(k, c, c->args.op, at, TEST_MEMORY, &f);
 }
 
-static fcs_status check_values(checker *k, const fcs_case *c, int isa, const fcs_sample_data *d,
+static fcs_status check_values(checker *k, const fcs_case *c, int at, const fcs_sample_data *d,
                                float *out)
 {
     fcs_finding f = {0};
-    fcs_status status = apply(k, c, isa, k->one, d, out);
+    fcs_status status = apply(k, c, at, k->ways[at].one, d, out);
     if (status != FCS_OK)
         return status;
     fcs_judge(&c->args, d, out, &f);
     status =
-        record(k, c, c->args.op, isa, d->kind == FCS_DATA_INTEGERS ? TEST_EXACT : TEST_RANDOM, &f);
+        record(k, c, c->args.op, at, d->kind == FCS_DATA_INTEGERS ? TEST_EXACT : TEST_RANDOM, &f);
     bool rounded = c->args.op->accuracy != FCS_EXACT && d->kind == FCS_DATA_RANDOM;
     if (status != FCS_OK || !rounded || fcs_shape_count(c->args.out) < 64)
         return status;
     fcs_judge_mean(&c->args, d, out, &f);
-    return record(k, c, c->args.op, isa, TEST_MEAN, &f);
+    return record(k, c, c->args.op, at, TEST_MEAN, &f);
 }
 
-static fcs_status check_same(checker *k, const fcs_case *c, int isa, const fcs_sample_data *d,
+static fcs_status check_same(checker *k, const fcs_case *c, int at, const fcs_sample_data *d,
                              const results *r, test t)
 {
     fcs_finding f = {0};
-    fcs_status status = apply(k, c, isa, t == TEST_THREADS ? k->two : k->one, d, r->again);
+    const way *w = &k->ways[at];
+    fcs_status status = apply(k, c, at, t == TEST_THREADS ? w->two : w->one, d, r->again);
     if (status != FCS_OK)
         return status;
     fcs_judge_equal(c->args.out, r->again, r->first, &f);
-    return record(k, c, c->args.op, isa, t, &f);
+    return record(k, c, c->args.op, at, t, &f);
 }
 
 /* The elementwise kernel itself: unaligned, and in place of one of its inputs. */
-static fcs_status check_lanes(checker *k, const fcs_case *c, int isa, const fcs_sample_data *d,
+static fcs_status check_lanes(checker *k, const fcs_case *c, int at, const fcs_sample_data *d,
                               const results *r)
 {
     if (c->args.op->kind != FCS_KIND_LANES)
@@ -218,7 +234,7 @@ static fcs_status check_lanes(checker *k, const fcs_case *c, int isa, const fcs_
         fcs_finding f = {0};
         char trouble[FCS_TROUBLE];
         fcs_status status =
-            fcs_apply_lanes(k->error, k->isas[isa], &c->args, (const float *const *)d->in,
+            fcs_apply_lanes(k->error, k->ways[at].one->isa, &c->args, (const float *const *)d->in,
                             fcs_shape_count(c->args.out), in_place, r->again, trouble);
         if (status != FCS_OK)
             return status;
@@ -227,29 +243,29 @@ static fcs_status check_lanes(checker *k, const fcs_case *c, int isa, const fcs_
             f.pass = false;
             memcpy(f.at, trouble, sizeof trouble);
         }
-        status = record(k, c, c->args.op, isa, TEST_LANES, &f);
+        status = record(k, c, c->args.op, at, TEST_LANES, &f);
         if (status != FCS_OK)
             return status;
     }
     return FCS_OK;
 }
 
-static fcs_status check_more(checker *k, const fcs_case *c, int isa, const fcs_sample_data *d,
+static fcs_status check_more(checker *k, const fcs_case *c, int at, const fcs_sample_data *d,
                              const results *r)
 {
     fcs_finding f = {0};
     bool ran = false;
-    fcs_status status = fcs_check_window(k->error, k->isas[isa], k->one, c, d, r->first, &f, &ran);
+    fcs_status status = fcs_check_window(k->ways[at].one, c, d, r->first, &f, &ran);
     if (status != FCS_OK || ran)
-        status = record_outcome(k, c, isa, TEST_WINDOW, status, &f);
+        status = record_outcome(k, c, at, TEST_WINDOW, status, &f);
     if (status != FCS_OK)
         return status;
     f = (fcs_finding){0};
-    status = fcs_check_adjoint(k->ctx, k->isas[isa], k->one, c, &f, &ran);
-    return status != FCS_OK || ran ? record_outcome(k, c, isa, TEST_ADJOINT, status, &f) : FCS_OK;
+    status = fcs_check_adjoint(k->ways[at].one, c, &f, &ran);
+    return status != FCS_OK || ran ? record_outcome(k, c, at, TEST_ADJOINT, status, &f) : FCS_OK;
 }
 
-static fcs_status check_kernel(checker *k, const fcs_case *c, int isa,
+static fcs_status check_kernel(checker *k, const fcs_case *c, int at,
                                const fcs_sample_data *integers, const fcs_sample_data *random)
 {
     size_t n = (size_t)fcs_shape_count(c->args.out);
@@ -257,23 +273,25 @@ static fcs_status check_kernel(checker *k, const fcs_case *c, int isa,
                  fcs_alloc_array(k->error, n, sizeof(float))};
     fcs_status status = r.first && r.again ? FCS_OK : FCS_FAILED;
     if (status == FCS_OK && c->args.op->accuracy != FCS_FUNCTION)
-        status = check_values(k, c, isa, integers, r.first);
+        status = check_values(k, c, at, integers, r.first);
     if (status == FCS_OK)
-        status = check_values(k, c, isa, random, r.first);
+        status = check_values(k, c, at, random, r.first);
     if (status == FCS_OK)
-        status = check_same(k, c, isa, random, &r, TEST_REPEAT);
+        status = check_same(k, c, at, random, &r, TEST_REPEAT);
+    if (status == FCS_OK && k->ways[at].two)
+        status = check_same(k, c, at, random, &r, TEST_THREADS);
+    if (status == FCS_OK && k->ways[at].two)
+        status = check_lanes(k, c, at, random, &r);
     if (status == FCS_OK)
-        status = check_same(k, c, isa, random, &r, TEST_THREADS);
-    if (status == FCS_OK)
-        status = check_lanes(k, c, isa, random, &r);
-    if (status == FCS_OK)
-        status = check_more(k, c, isa, random, &r);
+        status = check_more(k, c, at, random, &r);
     free(r.first);
     free(r.again);
     return status;
 }
 
 /* ---- the walk ---- */
+static bool on_device(const checker *k) { return k->n_ways && !k->ways[0].two; }
+
 static fcs_status check_case(checker *k, const fcs_case *c)
 {
     fcs_sample_data integers, random;
@@ -283,16 +301,16 @@ static fcs_status check_case(checker *k, const fcs_case *c)
     status = fcs_sample_data_new(k->error, c, FCS_DATA_RANDOM, &random);
     if (status == FCS_OK) {
         status = check_share(k, c, &random);
-        if (status == FCS_OK)
+        if (status == FCS_OK && !on_device(k)) /* no device has a part in them */
             status = check_gradients(k, c);
-        for (int isa = 0; isa < k->n_isas && status == FCS_OK; isa++) {
+        for (int at = 0; at < k->n_ways && status == FCS_OK; at++) {
             if (c->args.op->kind != FCS_KIND_SOURCE) {
-                status = check_kernel(k, c, isa, &integers, &random);
+                status = check_kernel(k, c, at, &integers, &random);
                 continue;
             }
             fcs_finding f = {0};
-            status = record_outcome(k, c, isa, TEST_SOURCE,
-                                    fcs_check_source(k->ctx, k->isas[isa], c, &f), &f);
+            status =
+                record_outcome(k, c, at, TEST_SOURCE, fcs_check_source(k->ways[at].one, c, &f), &f);
         }
         fcs_sample_data_free(c, &random);
     }
@@ -358,36 +376,70 @@ static fcs_status walk(checker *k)
     return status;
 }
 
+static fcs_status walk_ways(checker *k, fcs_table **out)
+{
+    static const fcs_check_options all;
+    *out = NULL;
+    k->options = k->options ? k->options : &all;
+    k->table = fcs_table_new(k->error, columns, N_COLUMNS);
+    fcs_status status = k->table ? walk(k) : FCS_FAILED;
+    if (status == FCS_OK && k->ctx->interrupted)
+        status = fcs_fail(k->error, FCS_INTERRUPTED, "check: stopped on request");
+    if (status != FCS_OK) {
+        fcs_table_free(k->table);
+        return status;
+    }
+    *out = k->table;
+    if (!k->findings || !k->n_ways)
+        return fcs_fail(k->error, FCS_MISMATCH, "check: nothing was run");
+    if (k->failures)
+        return fcs_fail(k->error, FCS_MISMATCH,
+                        "check: %lld of %lld tests failed, the rows marked FAIL name them",
+                        (long long)k->failures, (long long)k->findings);
+    return FCS_OK;
+}
+
+fcs_context fcs_context_with(const fcs_context *ctx, const fcs_isa *isa, fcs_team *team)
+{
+    fcs_context on = *ctx;
+    on.backend = &fcs_cpu_backend;
+    on.device = NULL;
+    on.isa = isa;
+    on.team = team;
+    fcs_error_clear(&on.error);
+    return on;
+}
+
 fcs_status fcs_check_tables(fcs_context *ctx, const fcs_check_options *options,
                             const fcs_isa *const *isas, int n_isas, fcs_table **out)
 {
-    static const fcs_check_options all;
-    checker k = {.ctx = ctx,
-                 .error = &ctx->error,
-                 .options = options ? options : &all,
-                 .isas = isas,
-                 .n_isas = n_isas < MAX_ISAS ? n_isas : MAX_ISAS};
+    checker k = {.ctx = ctx, .error = &ctx->error, .options = options};
+    fcs_team *one = fcs_team_new(k.error, 1), *two = fcs_team_new(k.error, 2);
     *out = NULL;
-    k.one = fcs_team_new(k.error, 1);
-    k.two = fcs_team_new(k.error, 2);
-    k.table = fcs_table_new(k.error, columns, N_COLUMNS);
-    fcs_status status = k.one && k.two && k.table ? walk(&k) : FCS_FAILED;
-    fcs_team_free(k.one);
-    fcs_team_free(k.two);
-    if (status == FCS_OK && ctx->interrupted)
-        status = fcs_fail(k.error, FCS_INTERRUPTED, "check: stopped on request");
-    if (status != FCS_OK) {
-        fcs_table_free(k.table);
-        return status;
+    k.n_ways = n_isas < MAX_ISAS ? n_isas : MAX_ISAS;
+    for (int i = 0; i < k.n_ways; i++) {
+        way *w = &k.ways[i];
+        w->on_one = fcs_context_with(ctx, isas[i], one);
+        w->on_two = fcs_context_with(ctx, isas[i], two);
+        w->one = &w->on_one;
+        w->two = &w->on_two;
+        w->isa = isas[i]->name;
     }
-    *out = k.table;
-    if (!k.findings || !n_isas)
-        return fcs_fail(k.error, FCS_MISMATCH, "check: nothing was run");
-    if (k.failures)
-        return fcs_fail(k.error, FCS_MISMATCH,
-                        "check: %lld of %lld tests failed, the rows marked FAIL name them",
-                        (long long)k.failures, (long long)k.findings);
-    return FCS_OK;
+    fcs_status status = one && two ? walk_ways(&k, out) : FCS_FAILED;
+    fcs_team_free(one);
+    fcs_team_free(two);
+    return status;
+}
+
+static fcs_status check_device(fcs_context *ctx, const fcs_check_options *options, fcs_table **out)
+{
+    checker k = {.ctx = ctx, .error = &ctx->error, .options = options, .n_ways = 1};
+    k.ways[0].one = ctx;
+    *out = NULL;
+    if (options && options->isa)
+        return fcs_fail(k.error, FCS_FAILED,
+                        "check: instruction sets are the cpu's, leave --isa or --device out");
+    return walk_ways(&k, out);
 }
 
 fcs_status fcs_check(fcs_context *ctx, const fcs_check_options *options, fcs_table **out)
@@ -395,6 +447,8 @@ fcs_status fcs_check(fcs_context *ctx, const fcs_check_options *options, fcs_tab
     const fcs_isa *isas[MAX_ISAS];
     int n = 0;
     *out = NULL;
+    if (ctx->device)
+        return check_device(ctx, options, out);
     if (options && options->isa) {
         isas[n++] = fcs_isa_find(&ctx->error, options->isa);
         if (!isas[0])

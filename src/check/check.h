@@ -51,27 +51,35 @@ typedef struct fcs_guarded {
     float *base, *p;
     int64_t floats;
 } fcs_guarded;
-/* A call with buffers of its own: channels-last copies of row-major inputs, output and scratch NaN.
- */
+/* Floats of the one memory that an op's values lie in. */
+typedef struct fcs_region {
+    int64_t at, floats;
+} fcs_region;
+/* An op ready to run on a context's backend, its values between canaries: channels-last copies of
+ * row-major inputs; output and scratch are NaN. */
 typedef struct fcs_prepared {
-    const fcs_cpu_op
-        *kernel; /* NULL, or without a function, where there is none: found in the result */
-    fcs_cpu_call call;
-    fcs_guarded in[FCS_MAX_IN], out, scratch;
+    fcs_context *on;
+    const fcs_apply_args *args;
+    uint64_t seed;
+    void *memory, *op; /* the backend's */
+    int64_t floats;
+    fcs_region in[FCS_MAX_IN], out, scratch;
 } fcs_prepared;
-/* Runs op a with the kernels of isa on row-major inputs. Every buffer lies between canaries; output
- * and scratch are NaN before. trouble gets one line when the kernel wrote where it must not
- * (inputs, beyond a buffer, padding lanes), else "". */
 enum { FCS_TROUBLE = 160 };
-fcs_status fcs_prepare(fcs_error *e, const fcs_isa *isa, fcs_team *team, const fcs_apply_args *a,
-                       const float *const *in, fcs_prepared *p);
-void fcs_prepared_run(const fcs_prepared *p);
-void fcs_prepared_result(fcs_error *e, const fcs_prepared *p, const float *const *in, float *out,
-                         char trouble[FCS_TROUBLE]);
+fcs_status fcs_prepare(fcs_context *on, const fcs_apply_args *a, const float *const *in,
+                       uint64_t seed, uint32_t stream, fcs_prepared *p);
+fcs_status fcs_prepared_run(const fcs_prepared *p); /* returns when it is done */
+/* trouble gets one line when the kernel wrote where it must not (inputs, beyond a value, padding
+ * lanes), else "". */
+fcs_status fcs_prepared_result(const fcs_prepared *p, const float *const *in, float *out,
+                               char trouble[FCS_TROUBLE]);
 void fcs_prepared_free(fcs_prepared *p);
-fcs_status fcs_apply_kernel(fcs_error *e, const fcs_isa *isa, fcs_team *team,
-                            const fcs_apply_args *a, const float *const *in, float *out,
-                            uint64_t seed, uint32_t stream, char trouble[FCS_TROUBLE]);
+/* All of it, once. What cannot be made or run leaves its reason in trouble and NaN in out. */
+fcs_status fcs_apply_kernel(fcs_context *on, const fcs_apply_args *a, const float *const *in,
+                            float *out, uint64_t seed, uint32_t stream, char trouble[FCS_TROUBLE]);
+/* A context that computes on the CPU with these kernels and threads, beside ctx: nothing of it is
+ * to be freed. */
+fcs_context fcs_context_with(const fcs_context *ctx, const fcs_isa *isa, fcs_team *team);
 /* The elementwise kernel itself on n packed numbers at a 4-byte offset, in place of input
  * `in_place` (or -1). */
 fcs_status fcs_apply_lanes(fcs_error *e, const fcs_isa *isa, const fcs_apply_args *a,
@@ -108,16 +116,13 @@ bool fcs_judge_share(const fcs_case *c, const fcs_sample_data *d, fcs_finding *f
 fcs_status fcs_check_gradient(fcs_context *ctx, const fcs_case *c, int order, fcs_finding *f);
 /* <x, gradient> = degree <y, gy> with the kernels on integers (adjoint.c); *ran is false where the
  * op is not homogeneous. */
-fcs_status fcs_check_adjoint(fcs_context *ctx, const fcs_isa *isa, fcs_team *team,
-                             const fcs_case *c, fcs_finding *f, bool *ran);
+fcs_status fcs_check_adjoint(fcs_context *on, const fcs_case *c, fcs_finding *f, bool *ran);
 /* Output boxes computed from windows equal the whole (window.c). */
-fcs_status fcs_check_window(fcs_error *e, const fcs_isa *isa, fcs_team *team, const fcs_case *c,
-                            const fcs_sample_data *d, const float *whole, fcs_finding *f,
-                            bool *ran);
+fcs_status fcs_check_window(fcs_context *on, const fcs_case *c, const fcs_sample_data *d,
+                            const float *whole, fcs_finding *f, bool *ran);
 
 /* Ops without a kernel, through a plan (source.c). */
-fcs_status fcs_check_source(fcs_context *ctx, const fcs_isa *isa, const fcs_case *c,
-                            fcs_finding *f);
+fcs_status fcs_check_source(fcs_context *on, const fcs_case *c, fcs_finding *f);
 
 /* ---- the walk (check.c) ---- */
 /* fcs_check on given kernel tables; `available` is not asked. */

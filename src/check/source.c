@@ -42,22 +42,19 @@ static fcs_status run_case(fcs_context *ctx, const fcs_case *c, const double *va
     return status;
 }
 
-fcs_status fcs_check_source(fcs_context *ctx, const fcs_isa *isa, const fcs_case *c, fcs_finding *f)
+fcs_status fcs_check_source(fcs_context *on, const fcs_case *c, fcs_finding *f)
 {
-    const fcs_isa *kept = ctx->isa;
     int64_t count = fcs_shape_count(c->args.out);
-    double *values = fcs_alloc_array(&ctx->error, (size_t)count, sizeof *values);
-    fcs_tensor *from = fcs_tensor_new(ctx, "from", c->args.out),
-               *to = fcs_tensor_new(ctx, "to", c->args.out);
+    double *values = fcs_alloc_array(&on->error, (size_t)count, sizeof *values);
+    fcs_tensor *from = fcs_tensor_new(on, "from", c->args.out),
+               *to = fcs_tensor_new(on, "to", c->args.out);
     fcs_status status = values && from && to ? FCS_OK : FCS_FAILED;
     if (status == FCS_OK) {
         if (c->args.op->attrs[0].kind == 'f')
             values[0] = c->args.attrs.f[0];
         else
             fcs_data_fill(c->args.op, FCS_DATA_RANDOM, c->seed, 0, count, values);
-        ctx->isa = isa;
-        status = run_case(ctx, c, values, from, to, f);
-        ctx->isa = kept;
+        status = run_case(on, c, values, from, to, f);
     }
     fcs_tensor_free(from);
     fcs_tensor_free(to);

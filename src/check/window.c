@@ -53,13 +53,12 @@ static bool boxed_args(const fcs_apply_args *whole, const fcs_box *out, fcs_appl
 }
 
 /* Runs the op on the boxed inputs and compares with the box of the whole. */
-static fcs_status run_box(fcs_error *e, const fcs_isa *isa, fcs_team *team, const fcs_apply_args *a,
-                          const float *const *in, const float *want, fcs_finding *f)
+static fcs_status run_box(fcs_context *on, const fcs_apply_args *a, const float *const *in,
+                          const float *want, fcs_finding *f)
 {
     char trouble[FCS_TROUBLE];
-    float *got = fcs_alloc_array(e, (size_t)fcs_shape_count(a->out), sizeof *got);
-    fcs_status status =
-        got ? fcs_apply_kernel(e, isa, team, a, in, got, 0, 0, trouble) : FCS_FAILED;
+    float *got = fcs_alloc_array(&on->error, (size_t)fcs_shape_count(a->out), sizeof *got);
+    fcs_status status = got ? fcs_apply_kernel(on, a, in, got, 0, 0, trouble) : FCS_FAILED;
     if (status == FCS_OK) {
         fcs_judge_equal(a->out, got, want, f);
         if (*trouble) {
@@ -88,9 +87,8 @@ static bool shape_fits(fcs_apply_args *a, const fcs_box *out, fcs_finding *f)
     return false;
 }
 
-static fcs_status check_box(fcs_error *e, const fcs_isa *isa, fcs_team *team, const fcs_case *c,
-                            const fcs_sample_data *d, const float *whole, const fcs_box *out,
-                            fcs_finding *f, bool *ran)
+static fcs_status check_box(fcs_context *on, const fcs_case *c, const fcs_sample_data *d,
+                            const float *whole, const fcs_box *out, fcs_finding *f, bool *ran)
 {
     fcs_apply_args a;
     fcs_box boxes[FCS_MAX_IN];
@@ -101,18 +99,17 @@ static fcs_status check_box(fcs_error *e, const fcs_isa *isa, fcs_team *team, co
     if (!shape_fits(&a, out, f))
         return FCS_OK;
     float *in[FCS_MAX_IN] = {NULL},
-          *want = fcs_alloc_array(e, (size_t)fcs_shape_count(a.out), sizeof *want);
+          *want = fcs_alloc_array(&on->error, (size_t)fcs_shape_count(a.out), sizeof *want);
     bool good = want != NULL;
     if (good)
         cut_box(c->args.out, whole, out, want);
     for (int k = 0; k < a.n_in && good; k++) {
-        in[k] = fcs_alloc_array(e, (size_t)fcs_shape_count(a.in[k]), sizeof(float));
+        in[k] = fcs_alloc_array(&on->error, (size_t)fcs_shape_count(a.in[k]), sizeof(float));
         good = in[k] != NULL;
         if (good)
             cut_box(c->args.in[from[k]], d->in[from[k]], &boxes[k], in[k]);
     }
-    fcs_status status =
-        good ? run_box(e, isa, team, &a, (const float *const *)in, want, f) : FCS_FAILED;
+    fcs_status status = good ? run_box(on, &a, (const float *const *)in, want, f) : FCS_FAILED;
     for (int k = 0; k < a.n_in; k++)
         free(in[k]);
     free(want);
@@ -138,8 +135,8 @@ static fcs_box some_box(const fcs_case *c, int k)
     return b;
 }
 
-fcs_status fcs_check_window(fcs_error *e, const fcs_isa *isa, fcs_team *team, const fcs_case *c,
-                            const fcs_sample_data *d, const float *whole, fcs_finding *f, bool *ran)
+fcs_status fcs_check_window(fcs_context *on, const fcs_case *c, const fcs_sample_data *d,
+                            const float *whole, fcs_finding *f, bool *ran)
 {
     enum { BOXES = 6 };
     *ran = false;
@@ -148,7 +145,7 @@ fcs_status fcs_check_window(fcs_error *e, const fcs_isa *isa, fcs_team *team, co
         return FCS_OK;
     for (int k = 0; k < BOXES && f->pass; k++) {
         fcs_box out = some_box(c, k);
-        if (check_box(e, isa, team, c, d, whole, &out, f, ran) != FCS_OK)
+        if (check_box(on, c, d, whole, &out, f, ran) != FCS_OK)
             return FCS_FAILED;
     }
     return FCS_OK;

@@ -123,6 +123,54 @@ static fcs_status run(fcs_plan *p, int first, int end, uint64_t seed, uint64_t s
     return FCS_OK;
 }
 
+/* ---- one op ---- */
+static size_t op_scratch(const fcs_context *ctx, const fcs_apply_args *a)
+{
+    const fcs_cpu_op *kernel = ctx->isa->ops[fcs_op_index(a->op)];
+    return kernel && kernel->scratch ? kernel->scratch(a, fcs_team_size(ctx->team)) : 0;
+}
+
+static fcs_view view_at(const fcs_op_place *place, size_t offset, fcs_shape shape)
+{
+    return (fcs_view){(float *)place->memory + offset / sizeof(float), shape,
+                      fcs_channel_stride(shape.n[FCS_C])};
+}
+
+static void *op_new(fcs_context *ctx, const fcs_op_place *place)
+{
+    const fcs_cpu_op *kernel = ctx->isa->ops[fcs_op_index(place->args->op)];
+    if (!kernel || !kernel->run) {
+        fcs_fail(&ctx->error, FCS_FAILED, "%s: no kernel", place->args->op->name);
+        return NULL;
+    }
+    fcs_cpu_call *call = fcs_alloc(&ctx->error, sizeof *call);
+    if (!call)
+        return NULL;
+    call->args = place->args;
+    call->team = ctx->team;
+    call->stream = place->stream;
+    call->out = view_at(place, place->out, place->args->out);
+    call->scratch = (char *)place->memory + place->scratch;
+    for (int i = 0; i < place->args->n_in; i++)
+        call->in[i] = view_at(place, place->in[i], place->args->in[i]);
+    return call;
+}
+
+static fcs_status op_run(fcs_context *ctx, void *op, uint64_t seed, uint64_t step)
+{
+    fcs_cpu_call *call = op;
+    call->seed = seed;
+    call->step = step;
+    ctx->isa->ops[fcs_op_index(call->args->op)]->run(call);
+    return FCS_OK;
+}
+
+static void op_free(fcs_context *ctx, void *op)
+{
+    (void)ctx;
+    free(op);
+}
+
 const fcs_backend fcs_cpu_backend = {
     .name = "cpu",
     .memory_new = memory_new,
@@ -131,4 +179,8 @@ const fcs_backend fcs_cpu_backend = {
     .unmap = unmap,
     .step_scratch = step_scratch,
     .run = run,
+    .op_scratch = op_scratch,
+    .op_new = op_new,
+    .op_run = op_run,
+    .op_free = op_free,
 };

@@ -9,8 +9,18 @@
 
 #include "graph/graph.h"
 
+/* An op's values in one memory: offsets in bytes, multiples of 64. */
+typedef struct fcs_op_place {
+    const fcs_apply_args *args;
+    void *memory;
+    size_t in[FCS_MAX_IN], out, scratch;
+    uint32_t stream; /* random ops */
+} fcs_op_place;
+
 typedef struct fcs_backend {
     const char *name; /* "cpu", "opencl" */
+    bool owns_lines;  /* may write to the end of a value's last 64 bytes */
+    const char *(*device_name)(const fcs_context *ctx); /* NULL: it is called like the backend */
     /* Frees what the context holds for the backend. May be NULL. */
     void (*close)(fcs_context *ctx);
 
@@ -31,6 +41,21 @@ typedef struct fcs_backend {
     fcs_status (*run)(fcs_plan *p, int first, int end, uint64_t seed, uint64_t step);
     /* Frees p->prepared, what run() keeps with the plan. May be NULL. */
     void (*forget)(fcs_plan *p);
+    /* Waits until all that was run is done. NULL: it always is. */
+    fcs_status (*finish)(fcs_context *ctx);
+
+    /* One op outside a plan, for checks and benchmarks: what it needs beside its values, made
+     * ready, run as often as wanted, freed. NULL and a message on failure. */
+    size_t (*op_scratch)(const fcs_context *ctx, const fcs_apply_args *a);
+    void *(*op_new)(fcs_context *ctx, const fcs_op_place *place);
+    fcs_status (*op_run)(fcs_context *ctx, void *op, uint64_t seed, uint64_t step);
+    void (*op_free)(fcs_context *ctx, void *op);
 } fcs_backend;
+
+/* What computes: "cpu", or the device's own name. */
+static inline const char *fcs_device_name(const fcs_context *ctx)
+{
+    return ctx->backend->device_name ? ctx->backend->device_name(ctx) : ctx->backend->name;
+}
 
 #endif

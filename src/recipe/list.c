@@ -5,6 +5,7 @@
 #include "layers/layers.h"
 #include "losses/losses.h"
 #include "metrics/metrics.h"
+#include "opencl/devices.h"
 #include "optim/optim.h"
 #include "recipe/recipe.h"
 #include <stdlib.h>
@@ -160,7 +161,8 @@ static fcs_status list_devices(fcs_context *ctx, fcs_table *t)
     char text[96];
     snprintf(text, sizeof text, "%d threads, instruction set %s", fcs_team_size(ctx->team),
              ctx->isa->name);
-    return fcs_table_add(&ctx->error, t, "sss", "cpu", "cpu", text);
+    fcs_status status = fcs_table_add(&ctx->error, t, "sss", "cpu", "cpu", text);
+    return status == FCS_OK ? fcs_devices_list(ctx, t) : status;
 }
 
 static const struct {

@@ -129,10 +129,6 @@ const fcs_scheme_rules *fcs_scheme_rules_of(const fcs_recipe *r); /* of a checke
 bool fcs_recipe_has(const fcs_recipe *r, const char *section);    /* an optional net is there */
 
 /* ---- recipes that come with the library (embedded.c, made by m4/embed.awk) ---- */
-typedef struct fcs_embedded {
-    const char *name;
-    const char *const *lines; /* NULL-terminated, without newlines */
-} fcs_embedded;
 extern const fcs_embedded fcs_embedded_recipes[]; /* ends with a NULL name */
 
 #endif

@@ -9,7 +9,7 @@
  * depend on channels and taps only, so a window of an image has the bits of the whole. A phase
  * (axis.h) is where other forms than this direct one may come in. */
 #include "cpu/cpu.h"
-#include "cpu/kernels/axis.h"
+#include "ops/axis.h"
 #include "cpu/kernels/conv.h"
 
 enum {

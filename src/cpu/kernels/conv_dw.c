@@ -10,7 +10,7 @@
  * then read by all taps; a tile's sums stay in registers over a chunk. Chunks are added up in order
  * within a part, parts in order at the end. */
 #include "cpu/cpu.h"
-#include "cpu/kernels/axis.h"
+#include "ops/axis.h"
 #include "cpu/kernels/conv.h"
 
 enum {

@@ -6,7 +6,7 @@
  * the sum of its (kz, ky) rows. Orders are fixed: x by tap class and ascending input pixel, then
  * kz, ky ascending. */
 #include "cpu/cpu.h"
-#include "cpu/kernels/axis.h"
+#include "ops/axis.h"
 #include "cpu/kernels/conv.h"
 
 enum { PASS_FLOATS = 8 << 20 }; /* partial rows kept at a time, if more than one sample fits */
