@@ -44,11 +44,33 @@ install_missing() {
     fi
 }
 
+# OpenCL is optional: its headers and loader, and PoCL, which is a device on every processor, so that the backend is tested
+# everywhere. What cannot be installed is done without.
+opencl_here() {
+    pkg-config --exists OpenCL && ls /etc/OpenCL/vendors/*.icd >/dev/null 2>&1
+}
+
+install_opencl() {
+    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null 2>&1 || return 1
+    if command -v apt-get >/dev/null 2>&1; then
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \
+            opencl-headers ocl-icd-opencl-dev pocl-opencl-icd >/dev/null 2>&1
+    elif command -v dnf >/dev/null 2>&1; then
+        as_root dnf -q -y install opencl-headers ocl-icd-devel pocl >/dev/null 2>&1
+    else
+        return 1
+    fi
+}
+
 if ! complete; then
     echo "setup.sh: installing what is missing" >&2
     install_missing
     complete || { echo "setup.sh: something is still missing after the installation" >&2; exit 1; }
 fi
+case " $* " in
+*" --without-opencl "*) ;;
+*) opencl_here || install_opencl || echo "setup.sh: no OpenCL here: facies will compute on the processor only" >&2 ;;
+esac
 [ -x "$top/configure" ] && [ "$top/configure" -nt "$top/configure.ac" ] ||
     sh "$top/autogen.sh" >"$top/autogen.log" 2>&1 || { cat "$top/autogen.log" >&2; exit 1; }
 rm -f "$top/autogen.log"

@@ -1,7 +1,7 @@
 /* facies.h: the one public header of libfacies.
  *
  * facies trains and runs image-generating adversarial networks and autoencoders, in 2D and 3D, on
- * any CPU. Four groups: runs, graphs, images and metrics, diagnostics. No global state: everything
+ * any CPU and on OpenCL devices. Four groups: runs, graphs, images and metrics, diagnostics. No global state: everything
  * hangs from an fcs_context. A context, and all that was made from it, is used by one thread at a
  * time; several contexts may be used by several threads.
  *

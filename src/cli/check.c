@@ -15,8 +15,13 @@ static const cli_option options[] = {
     CLI_HELP_OPTION,
 };
 static const char *const examples[] = {
-    "facies check", "every op, case and instruction set against the double-precision reference",
-    "facies check --ops conv,conv_dw --isa avx2 --failures", "a few of them", NULL};
+    "facies check",
+    "every op, case and instruction set against the double-precision reference",
+    "facies check --ops conv,conv_dw --isa avx2 --failures",
+    "a few of them",
+    "facies check --device 1",
+    "every op on the first OpenCL device",
+    NULL};
 
 static int run_check(const cli_args *a)
 {
@@ -34,17 +39,19 @@ static int run_check(const cli_args *a)
     return status;
 }
 
-const cli_command cli_check = {"check",
-                               "",
-                               "check every op against the double-precision reference",
-                               "Runs the op registry's sample cases on each instruction set and "
-                               "compares the numbers with an independent reference in "
-                               "double precision: integers exactly, random data within each op's "
-                               "bound. The exit status is 3 if a row fails.",
-                               options,
-                               CLI_COUNT(options),
-                               0,
-                               0,
-                               examples,
-                               "bench devices list",
-                               run_check};
+const cli_command cli_check = {
+    "check",
+    "",
+    "check every op against the double-precision reference",
+    "Runs the op registry's sample cases on each instruction set and "
+    "compares the numbers with an independent reference in "
+    "double precision: integers exactly, random data within each op's "
+    "bound. With --device the same on an OpenCL device. The exit status is 3 if a row "
+    "fails.",
+    options,
+    CLI_COUNT(options),
+    0,
+    0,
+    examples,
+    "bench devices list",
+    run_check};

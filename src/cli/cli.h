@@ -31,7 +31,8 @@ typedef struct cli_words {
 
 /* All values that any option can set, zero where not given. */
 typedef struct cli_args {
-    bool help, quiet, resume, plan, periodic, has_threshold, failures, recipe_text, man, cells;
+    bool help, quiet, resume, plan, periodic, has_threshold, failures, recipe_text, man, sync,
+        cells;
     int64_t threads, seed, steps, count, first, median, memory, crops, crop, neighbours, max_lag;
     bool has_seed;
     double minutes, threshold, seconds;
@@ -64,7 +65,9 @@ const cli_command *cli_command_find(const char *name);
 /* clang-format off */
 #define CLI_COMPUTE_OPTIONS                                                                        \
     {"device", 'd', CLI_TEXT, CLI_AT(device), "D",                                                 \
-     "compute device, as `facies devices` lists them (cpu)", 0, 0},                                \
+     "compute device: cpu, or a number or a part of a name that `facies devices` prints", 0, 0},   \
+    {"sync", 0, CLI_FLAG, CLI_AT(sync), NULL,                                                      \
+     "wait after each kernel of an OpenCL device, so that an error names it", 0, 0},               \
     {"threads", 't', CLI_INT, CLI_AT(threads), "T",                                                \
      "threads (one per processor); results do not depend on it", 1, 4096}
 #define CLI_TABLE_OPTIONS                                                                          \

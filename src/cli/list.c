@@ -11,8 +11,9 @@ static const char *const examples[] = {"facies list recipes",
                                        "facies list ops --json -",
                                        "the op registry as JSON",
                                        NULL};
-static const char *const device_examples[] = {"facies devices", "what can be given to --device",
-                                              NULL};
+static const char *const device_examples[] = {
+    "facies devices", "what can be given to --device", "facies check --device 1",
+    "whether the first OpenCL device computes right", NULL};
 static int list(const cli_args *a, const char *what)
 {
     fcs_context *ctx = cli_open(a, NULL);
@@ -46,7 +47,9 @@ const cli_command cli_devices = {
     "devices",
     "",
     "list the devices that can compute",
-    "Prints the devices that --device takes: the processor with its instruction sets.",
+    "Prints what --device takes, a row each: the cpu with its instruction set, and the OpenCL "
+    "devices that the loader finds, by number; a part of a name that fits one device does as well, "
+    "and PLATFORM:NAME asks that platform only.",
     options,
     CLI_COUNT(options),
     0,

@@ -53,6 +53,7 @@ fcs_context *cli_open(const cli_args *a, cli_progress *p)
     fcs_context *ctx = NULL;
     const fcs_options o = {
         .device = a->device,
+        .sync = a->sync,
         .threads = (int)a->threads,
         .isa = getenv("FACIES_ISA"),
         .log = a->quiet ? NULL : note,
