@@ -71,10 +71,11 @@ static fcs_node *share(fcs_loss_terms *t)
 
 const fcs_loss fcs_loss_weight_decay = {
     .name = "weight_decay",
-    .text = "sum of the squares of all kernels, in both nets",
+    .text = "sum of the squares of all kernels, in every net",
     .of_parameters = true,
     .discriminator = decay,
     .generator = decay,
+    .encoder = decay,
 };
 const fcs_loss fcs_loss_r1 = {
     .name = "r1",

@@ -208,21 +208,7 @@ static fcs_status adversarial_generator(fcs_model *m, fcs_graph *g, const int64_
                                         fcs_node **out, fcs_tensor **latent, fcs_error *e)
 {
     const fcs_adversarial *a = m->state;
-    fcs_builder b = fcs_training_builder(m, &a->generator, g, FCS_FROZEN);
-    b.averaged = a->generator.average > 0;
-    *out = NULL;
-    *latent = fcs_tensor_new(
-        m->ctx, "latent",
-        fcs_shape_of(1, m->latent_channels, latent_size[0], latent_size[1], latent_size[2]));
-    if (*latent)
-        *out = fcs_net_build(&b, fcs_read(g, *latent), NULL);
-    fcs_builder_free(&b);
-    if (*out)
-        return FCS_OK;
-    fcs_tensor_free(*latent);
-    *latent = NULL;
-    return e->status != FCS_OK ? e->status
-                               : fcs_fail(e, FCS_FAILED, "the generator cannot be built");
+    return fcs_training_generator(m, &a->generator, g, latent_size, out, latent, e);
 }
 
 const fcs_scheme fcs_scheme_adversarial = {

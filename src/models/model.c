@@ -1,10 +1,11 @@
 /* model.c: what all training schemes share: tensors by name, the latent, the table of schemes. */
 #include "models/model.h"
 #include "models/adversarial.h"
+#include "models/autoencoder.h"
 #include <stdlib.h>
 #include <string.h>
 
-const fcs_scheme *const fcs_schemes[] = {&fcs_scheme_adversarial, NULL};
+const fcs_scheme *const fcs_schemes[] = {&fcs_scheme_adversarial, &fcs_scheme_autoencoder, NULL};
 
 static fcs_status set_scheme(fcs_model *m, fcs_error *e)
 {
@@ -61,6 +62,8 @@ void fcs_model_free(fcs_model *m)
 {
     if (!m)
         return;
+    fcs_coder_free(m->encoder);
+    fcs_coder_free(m->decoder);
     if (m->free_state)
         m->free_state(m);
     for (int i = 0; i < m->n_plans; i++)

@@ -28,6 +28,10 @@ typedef struct fcs_scheme {
      * averaged weights where the recipe has them. */
     fcs_status (*generator)(fcs_model *m, fcs_graph *g, const int64_t latent_size[3],
                             fcs_node **out, fcs_tensor **latent, fcs_error *e);
+    /* The encoder in inference form: mean and logarithm of the variance of the latents of these
+     * images, in the data's range. NULL: the scheme has no encoder. */
+    fcs_status (*encoder)(fcs_model *m, fcs_graph *g, fcs_node *images, fcs_node **mean,
+                          fcs_node **logvar, fcs_error *e);
 } fcs_scheme;
 extern const fcs_scheme *const fcs_schemes[]; /* NULL-terminated */
 
@@ -55,7 +59,8 @@ struct fcs_model {
     int64_t latent_channels;
     char latent_distribution[16]; /* "uniform" U[-1,1] or "normal" */
     char culprit[256]; /* after a step that was not finite: the first bad node, "" otherwise */
-    void *state;       /* the scheme's own */
+    struct fcs_coder *encoder, *decoder; /* made when first asked for (coder.c) */
+    void *state;                         /* the scheme's own */
     void (*free_state)(fcs_model *m);
 };
 fcs_status fcs_model_new(fcs_context *ctx, fcs_recipe *r, const fcs_dataset *data, int channels,
@@ -74,6 +79,19 @@ fcs_tensor *fcs_model_source(void *model, const char *name, fcs_shape shape, fcs
 /* Runs a plan made without fusion and reuse, and puts the first node that is not finite into
  * m->culprit. */
 void fcs_model_culprit(fcs_model *m, fcs_plan *plain, uint64_t run);
+/* ---- single images and their latents (coder.c), with frozen statistics ---- */
+/* Numbers in the latent of an image of the training size. */
+int64_t fcs_model_latent_count(const fcs_model *m);
+/* The latents of n images C D H W of the training size, in the data's range: mean and logvar
+ * (NULL: not wanted) get n times fcs_model_latent_count() numbers, C D H W each. Fails where the
+ * scheme has no encoder. */
+fcs_status fcs_model_encode(fcs_model *m, const float *images, int64_t n, float *mean,
+                            float *logvar, fcs_error *e);
+/* n images C D H W, in the data's range, of n latents: every scheme has this. */
+fcs_status fcs_model_decode(fcs_model *m, const float *latents, int64_t n, float *images,
+                            fcs_error *e);
+typedef struct fcs_coder fcs_coder;
+void fcs_coder_free(fcs_coder *c);
 /* Latent value at an absolute position of realization r: the same whatever tile it is asked for. */
 void fcs_model_latent(const fcs_model *m, uint64_t seed, int64_t realization,
                       const fcs_box *box /* C D H W used */, const int64_t period[3] /* 0: none */,

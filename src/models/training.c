@@ -147,3 +147,24 @@ void fcs_training_add_plan(fcs_model *m, fcs_plan *p, const char *name)
     m->plan_names[m->n_plans] = name;
     m->plans[m->n_plans++] = p;
 }
+
+fcs_status fcs_training_generator(fcs_model *m, const fcs_net *net, fcs_graph *g,
+                                  const int64_t latent_size[3], fcs_node **out, fcs_tensor **latent,
+                                  fcs_error *e)
+{
+    fcs_builder b = fcs_training_builder(m, net, g, FCS_FROZEN);
+    b.averaged = net->average > 0;
+    *out = NULL;
+    *latent = fcs_tensor_new(
+        m->ctx, "latent",
+        fcs_shape_of(1, m->latent_channels, latent_size[0], latent_size[1], latent_size[2]));
+    if (*latent)
+        *out = fcs_net_build(&b, fcs_read(g, *latent), NULL);
+    fcs_builder_free(&b);
+    if (*out)
+        return FCS_OK;
+    fcs_tensor_free(*latent);
+    *latent = NULL;
+    return e->status != FCS_OK ? e->status
+                               : fcs_fail(e, FCS_FAILED, "the generator cannot be built");
+}

@@ -33,7 +33,11 @@ typedef fcs_status fcs_plan_again(fcs_model *m, int kind, const fcs_plan_options
 fcs_status fcs_training_finite(fcs_model *m, const fcs_tensor *flag, fcs_plan_again *again,
                                int kind, const char *name, int64_t step, uint64_t run,
                                fcs_error *e);
-/* One power iteration of each spectral kernel there is: whether there are any. */
+/* The net in inference form, as a scheme's `generator`. */
+fcs_status fcs_training_generator(fcs_model *m, const fcs_net *net, fcs_graph *g,
+                                  const int64_t latent_size[3], fcs_node **out, fcs_tensor **latent,
+                                  fcs_error *e);
+/* Whether there is a spectrally normalized kernel, with vectors to be iterated. */
 bool fcs_training_has_spectral(const fcs_model *m);
 /* Adds the plan to m->plans. */
 void fcs_training_add_plan(fcs_model *m, fcs_plan *p, const char *name);

@@ -161,11 +161,23 @@ static fcs_status check_sizes(fcs_error *e, const fcs_recipe *r, const fcs_net *
         if (cells < 1 || got != want)
             return refuse_size(e, r, g, axis, want, cells);
         if (fcs_net_size(d, axis, want, &bad) < 1)
-            return fcs_recipe_fail(e, r, config_lookup(&r->config, "discriminator"),
+            return fcs_recipe_fail(e, r, config_lookup(&r->config, d->name),
                                    "%lld pixels are too few for its layer %s", (long long)want,
                                    d->layers[bad].name);
     }
     return FCS_OK;
+}
+
+/* The generator makes data.size, the other net (NULL: none) takes it. */
+static fcs_status check_nets(fcs_error *e, const fcs_recipe *r, const fcs_net *g,
+                             const fcs_net *other)
+{
+    fcs_status status = check_range(e, r, g);
+    if (status == FCS_OK)
+        status = check_sizes(e, r, g, other);
+    if (status == FCS_OK)
+        status = check_batch(e, r, g);
+    return status == FCS_OK ? check_batch(e, r, other) : status;
 }
 
 /* A generator against a discriminator of its images. */
@@ -183,19 +195,104 @@ static fcs_status check_adversarial(fcs_error *e, const fcs_recipe *r)
         if (status == FCS_OK)
             status = check_penalties(e, r, &d);
         if (status == FCS_OK)
-            status = check_range(e, r, &g);
-        if (status == FCS_OK)
-            status = check_batch(e, r, &g);
-        if (status == FCS_OK)
-            status = check_batch(e, r, &d);
-        if (status == FCS_OK)
-            status = check_sizes(e, r, &g, &d);
+            status = check_nets(e, r, &g, &d);
         fcs_net_free(&d);
     }
     fcs_net_free(&g);
     return status;
 }
 
+/* ---- autoencoder ---- */
+/* An encoder ends by drawing from what it says about a latent of the generator's size. */
+static fcs_status check_encoder(fcs_error *e, const fcs_recipe *r, const fcs_net *encoder,
+                                const fcs_net *g)
+{
+    const config_setting_t *at = config_lookup(&r->config, "encoder");
+    bool volume = fcs_recipe_number(r, "data.depth") > 1;
+    if (strcmp(encoder->layers[encoder->n_layers - 1].entry->name, "sample") != 0 ||
+        encoder->layers[encoder->n_layers - 1].from[0] < 0)
+        return fcs_recipe_fail(e, r, at,
+                               "must end with the layers moments and sample: what is known of the "
+                               "latent, and a draw from it");
+    for (int axis = volume ? 0 : 1; axis < 3; axis++) {
+        int64_t side = (int64_t)fcs_recipe_number(r, axis ? "data.size" : "data.depth");
+        int64_t have = fcs_net_size(encoder, axis, side, NULL),
+                want = fcs_recipe_latent_size(r, g, axis);
+        if (have != want)
+            return fcs_recipe_fail(e, r, at,
+                                   "gives a latent of %lld cells a side, the generator takes %lld",
+                                   (long long)have, (long long)want);
+    }
+    return FCS_OK;
+}
+
+static fcs_status check_reconstruction(fcs_error *e, const fcs_recipe *r, const fcs_net *g,
+                                       bool discriminator)
+{
+    const fcs_loss *image = fcs_loss_find(fcs_recipe_word(r, "loss.image"));
+    bool pixels = strcmp(fcs_recipe_word(r, "loss.similarity"), "pixel") == 0;
+    if (!pixels && !discriminator)
+        return fcs_recipe_fail(e, r, config_lookup(&r->config, "loss.similarity"),
+                               "features are a discriminator's, which this recipe has not; use "
+                               "pixel, or start from recipe material-vaegan");
+    if (pixels && image->of_logits &&
+        strcmp(g->layers[g->n_layers - 1].entry->name, "sigmoid") != 0)
+        return fcs_recipe_fail(e, r, config_lookup(&r->config, "loss.image"),
+                               "%s needs a generator that ends in sigmoid; use mse or l1",
+                               image->name);
+    if (fcs_recipe_number(r, "loss.reconstruction") == 0)
+        return fcs_recipe_fail(e, r, config_lookup(&r->config, "loss.reconstruction"),
+                               "must not be 0: an encoder learns by reconstructing images");
+    if (strcmp(fcs_recipe_word(r, "latent.distribution"), "normal") != 0)
+        return fcs_recipe_fail(e, r, config_lookup(&r->config, "latent.distribution"),
+                               "must be normal: an encoder's latents are held near N(0,1)");
+    return FCS_OK;
+}
+
+static fcs_status check_judge(fcs_error *e, const fcs_recipe *r, const fcs_net *g)
+{
+    fcs_net d;
+    int features[FCS_MAX_FROM];
+    if (fcs_net_read(r, "discriminator", &d, e) != FCS_OK)
+        return FCS_FAILED;
+    fcs_status status = fcs_net_find(r, &d, "loss.features", features, e) < 0 ? FCS_FAILED : FCS_OK;
+    if (status == FCS_OK)
+        status = check_penalties(e, r, &d);
+    if (status == FCS_OK)
+        status = check_nets(e, r, g, &d);
+    fcs_net_free(&d);
+    return status;
+}
+
+static fcs_status check_autoencoder(fcs_error *e, const fcs_recipe *r)
+{
+    fcs_net g, encoder;
+    bool judged = fcs_recipe_has(r, "discriminator");
+    if (fcs_net_read(r, "generator", &g, e) != FCS_OK)
+        return FCS_FAILED;
+    fcs_status status = fcs_net_read(r, "encoder", &encoder, e);
+    if (status == FCS_OK) {
+        status = check_terms(e, r, true, judged);
+        if (status == FCS_OK)
+            status = check_nets(e, r, &g, &encoder);
+        if (status == FCS_OK)
+            status = check_encoder(e, r, &encoder, &g);
+        if (status == FCS_OK)
+            status = check_reconstruction(e, r, &g, judged);
+        if (status == FCS_OK && judged)
+            status = check_judge(e, r, &g);
+        fcs_net_free(&encoder);
+    }
+    fcs_net_free(&g);
+    return status;
+}
+
+static const fcs_scheme_net autoencoder_nets[] = {
+    {.name = "generator", .input = latent_input},
+    {.name = "encoder", .input = image_input},
+    {.name = "discriminator", .optional = true, .input = image_input},
+    {.name = NULL},
+};
 static const fcs_scheme_net adversarial_nets[] = {
     {.name = "generator", .input = latent_input},
     {.name = "discriminator", .input = image_input},
@@ -204,5 +301,9 @@ static const fcs_scheme_net adversarial_nets[] = {
 const fcs_scheme_rules fcs_scheme_table[] = {
     {"adversarial", "a generator against a discriminator, one step each in turn", adversarial_nets,
      check_adversarial},
+    {"autoencoder",
+     "an encoder finds an image's latent, the generator makes the image of it; with a "
+     "discriminator: VAE/GAN",
+     autoencoder_nets, check_autoencoder},
     {NULL, NULL, NULL, NULL},
 };

@@ -463,6 +463,66 @@ static fcs_status prepare(fcs_tiler *t, fcs_error *e)
     return t->cells_in && t->values ? FCS_OK : FCS_FAILED;
 }
 
+/* ---- generators of one size ---- */
+
+/* The whole image is one tile, without windows. */
+static fcs_status one_piece(fcs_tiler *t, size_t memory, fcs_error *e)
+{
+    static const int64_t lo[3] = {0};
+    fcs_graph *g;
+    fcs_node *out;
+    piece *p =
+        fcs_grow(e, &t->pieces, &t->pieces_capacity, 1, sizeof *t->pieces) ? &t->pieces[0] : NULL;
+    if (!p)
+        return FCS_FAILED;
+    memset(p, 0, sizeof *p);
+    fcs_status s = build_whole(t->m, t->m->latent_size, &g, &out, &p->latent, e);
+    if (s)
+        return s;
+    t->n_pieces = 1;
+    t->tiles = 1;
+    t->shape = out->shape;
+    t->channels = (int)out->shape.n[FCS_C];
+    for (int d = 0; d < FCS_DIMS; d++)
+        p->window.hi[d] = p->latent->shape.n[d];
+    p->out = fcs_tensor_new(t->ctx, "image", out->shape);
+    s = p->out ? fcs_assign(g, p->out, out) : FCS_FAILED;
+    if (!s)
+        s = fcs_plan_build(g, NULL, &p->plan);
+    fcs_graph_free(g);
+    piece_key(t, lo, t->size, p->key);
+    if (!s)
+        t->bytes = p->plan->arena_bytes + piece_tensor_bytes(p) + slab_bytes(t);
+    return !s && t->bytes > memory
+               ? fcs_fail(e, FCS_FAILED,
+                          "memory: %.0f MiB are needed, %.0f MiB are allowed: allow more",
+                          (double)t->bytes / 1048576 + 1, (double)memory / 1048576)
+               : s;
+}
+
+static fcs_status lay_out_whole(fcs_tiler *t, const fcs_tiler_options *o, fcs_error *e)
+{
+    const char *name = fcs_recipe_word(t->m->recipe, "name");
+    const int64_t *size = t->m->size;
+    if (o->periodic)
+        return fcs_fail(e, FCS_FAILED,
+                        "recipe %s makes images of one size, which do not repeat: leave periodic "
+                        "out, or train dsgan-small or another recipe without dense layers",
+                        name);
+    for (int a = 0; a < 3; a++) {
+        if (o->size[a] != size[a])
+            return fcs_fail(e, FCS_FAILED,
+                            "size %lldx%lld: recipe %s makes images of %lldx%lld only, its first "
+                            "layer is dense; train dsgan-small or another recipe without dense "
+                            "layers for any size",
+                            (long long)o->size[2], (long long)o->size[1], name, (long long)size[2],
+                            (long long)size[1]);
+        t->size[a] = t->stride[a] = t->tile[a] = t->slab[a] = size[a];
+        t->n_slabs[a] = 1;
+    }
+    return one_piece(t, o->memory, e);
+}
+
 fcs_status fcs_tiler_new(fcs_model *m, const fcs_tiler_options *o, fcs_error *e, fcs_tiler **out)
 {
     *out = NULL;
@@ -476,10 +536,13 @@ fcs_status fcs_tiler_new(fcs_model *m, const fcs_tiler_options *o, fcs_error *e,
     if (!t->volume && o->size[0] > 1)
         s = fcs_fail(e, FCS_FAILED, "depth %lld: this recipe makes 2D images",
                      (long long)o->size[0]);
-    if (!s)
+    if (!s && m->stride == 0) {
+        s = lay_out_whole(t, o, e);
+    } else if (!s) {
         s = lay_out(t, o, e);
-    if (!s)
-        s = choose_side(t, o->memory, e);
+        if (!s)
+            s = choose_side(t, o->memory, e);
+    }
     if (!s)
         s = prepare(t, e);
     if (s) {
