@@ -197,6 +197,15 @@ status=$?
 [ "$(grep -c '^facies: ' err)" -eq 1 ] || fail "over the file size limit: $(cat err)"
 cmp kept run/checkpoint.safetensors || fail "the checkpoint changed over the file size limit"
 ls run/*.tmp > out 2> /dev/null && fail "temporary files are left: $(cat out)"
+# More memory than there is: no folder is left that would stop the next try. (A sanitizer's program needs more than this.)
+if (ulimit -v 4000000 && "$facies" list ops) > out 2>&1; then
+    checks=$((checks + 1))
+    (ulimit -v 4000000 && exec "$facies" train dsgan-tiny --data ti.png -o huge $small --set train.batch=65536) > out 2> err
+    status=$?
+    [ "$status" -eq 1 ] || fail "status $status without memory: $(cat err)"
+    [ "$(grep -c '^facies: .*could not be had' err)" -eq 1 ] || fail "without memory: $(cat err)"
+    none huge 'training without memory'
+fi
 # Numbers that run away: the step and the first bad node are named, the checkpoint before it stays and loads.
 expect 1 'step [0-9]*: .*not finite (first bad: [^u].*checkpoint of step [0-9]* is untouched' train dsgan-tiny --data ti.png \
     -o nan --steps 200 --set discriminator.optimizer.rate=10 --set discriminator.init_std=10 --set generator.init_std=10 \

@@ -169,6 +169,9 @@ fcs_status fcs_run_create(fcs_context *ctx, fcs_recipe *recipe, const fcs_data *
         s = open_data(run);
     if (!s)
         s = make_model(run, fcs_dataset_channels(run->data));
+    /* Too large a run shall not leave a folder that no other can take. */
+    if (!s && folder)
+        s = fcs_plan_share(run->model->plans, run->model->n_plans, &ctx->error);
     if (!s && folder)
         s = write_folder(run);
     if (!s) {
