@@ -135,7 +135,18 @@ static void try_one(const char *path)
     CHECK(written);
     if (!written)
         return;
-    fcs_dataset_options o = {2, 2, 1 + (int64_t)below(2), -1, 1, true, true, true};
+    fcs_dataset_options o = {.width = 2,
+                             .height = 2,
+                             .depth = 1 + (int64_t)below(2),
+                             .low = -1,
+                             .high = 1,
+                             .flip_x = true,
+                             .flip_y = true,
+                             .rotate = true};
+    if (o.depth == 1 && below(2))
+        o.fitting.tile = 1 + (int64_t)below(3);
+    else if (o.depth == 1)
+        o.fitting.fit = (fcs_fit)below(3);
     fcs_dataset *data = NULL;
     fcs_look look;
     fcs_status status = fcs_dataset_open(&ctx, path, &o, &data);

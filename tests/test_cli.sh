@@ -142,6 +142,10 @@ head -c 300 ti.png > half.png
 train 1 'half.png' dsgan-tiny --data half.png -o new
 echo 'no picture' > text.png
 train 1 'text.png' dsgan-tiny --data text.png -o new
+train 1 'data.tile' dsgan-tiny --data ti.png -o new --stride 8
+train 1 'smaller than the tile' dsgan-tiny --data small.png -o new --tile 64
+train 1 'data.resize' dsgan-tiny --data ti.png -o new --tile 64 --set data.resize=cover
+train 1 'none|cover|stretch' dsgan-tiny --data ti.png -o new --set data.resize=both
 train 1 'once' dsgan-tiny --data x=ti.png --data y=ti.png -o new
 expect 1 'is a file' train dsgan-tiny --data ti.png -o ti.png --steps 1
 expect 1 'cannot be made' train dsgan-tiny --data ti.png -o ti.png/run --steps 1
@@ -155,6 +159,9 @@ says '' train dsgan-tiny --data ti.png -o run --steps 2 $small
 for file in recipe.cfg log.csv checkpoint.safetensors report.html samples/step-000002.png; do
     [ -s run/$file ] || fail "run/$file is missing"
 done
+expect 0 '4 tiles' train dsgan-tiny --data ti.png -o tiles --steps 1 --tile 48 $(echo "$small" | sed 's/--quiet//')
+grep -q 'tile = 48' tiles/recipe.cfg || fail "--tile is not in the recipe"
+says 'cover' show tiles --recipe --set data.resize=cover
 cp run/checkpoint.safetensors kept
 expect 1 'holds a run' train dsgan-tiny --data ti.png -o run --steps 2 $small
 expect 1 'not a run folder' generate empty -o a.png

@@ -428,7 +428,14 @@ static fcs_dataset *open_data(const char *path, int64_t w, int64_t h, int64_t d,
                               bool rotate)
 {
     fcs_dataset *data = NULL;
-    fcs_dataset_options o = {w, h, d, -1, 1, flips, flips, rotate};
+    fcs_dataset_options o = {.width = w,
+                             .height = h,
+                             .depth = d,
+                             .low = -1,
+                             .high = 1,
+                             .flip_x = flips,
+                             .flip_y = flips,
+                             .rotate = rotate};
     fcs_status status = fcs_dataset_open(&ctx, path, &o, &data);
     CHECK((status == FCS_OK) == (data != NULL));
     return data;

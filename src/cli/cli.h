@@ -34,6 +34,7 @@ typedef struct cli_args {
     bool help, quiet, resume, plan, periodic, has_threshold, failures, recipe_text, man, sync,
         cells;
     int64_t threads, seed, steps, count, first, median, memory, crops, crop, neighbours, max_lag;
+    int64_t tile, stride;
     bool has_seed;
     double minutes, threshold, seconds;
     int64_t size[3];
@@ -123,8 +124,8 @@ int cli_table(const cli_args *a, fcs_table *t);
 /* What --voxel and --unit say; FCS_USAGE after a message. */
 fcs_status cli_voxel(const cli_args *a, fcs_voxel *out);
 /* ---- recipe.c ---- */
-/* The recipe of a name, a file or a run folder, with --set and --seed applied; NULL after a
- * message. */
+/* The recipe of a name, a file or a run folder, with --set, --seed, --tile and --stride applied;
+ * NULL after a message. */
 fcs_recipe *cli_recipe(fcs_context *ctx, const char *word, const cli_args *a);
 
 #endif

@@ -21,13 +21,22 @@ static fcs_status load(fcs_context *ctx, const char *word, fcs_recipe **r)
 fcs_recipe *cli_recipe(fcs_context *ctx, const char *word, const cli_args *a)
 {
     fcs_recipe *r = NULL;
-    char seed[64];
+    char text[64];
+    const struct {
+        const char *key;
+        int64_t value;
+        bool given;
+    } numbers[] = {{"train.seed", a->seed, a->has_seed},
+                   {"data.tile", a->tile, a->tile > 0},
+                   {"data.stride", a->stride, a->stride > 0}};
     fcs_status s = load(ctx, word, &r);
     for (int i = 0; !s && i < a->set.n; i++)
         s = fcs_recipe_set(r, a->set.items[i]);
-    snprintf(seed, sizeof seed, "train.seed=%" PRId64, a->seed);
-    if (!s && a->has_seed)
-        s = fcs_recipe_set(r, seed);
+    for (size_t i = 0; !s && i < sizeof numbers / sizeof *numbers; i++) {
+        snprintf(text, sizeof text, "%s=%" PRId64, numbers[i].key, numbers[i].value);
+        if (numbers[i].given)
+            s = fcs_recipe_set(r, text);
+    }
     if (!s)
         return r;
     cli_failed(ctx, s);

@@ -17,6 +17,11 @@ static const cli_option options[] = {
      0},
     {"plan", 'p', CLI_FLAG, CLI_AT(plan), NULL,
      "print the memory that training would take, and end", 0, 0},
+    {"tile", 0, CLI_INT, CLI_AT(tile), "N",
+     "cut the images into tiles of N x N pixels, scaled to data.size (data.tile of the recipe)", 1,
+     65536},
+    {"stride", 0, CLI_INT, CLI_AT(stride), "N",
+     "from one tile to the next, pixels (that of the tile)", 1, 65536},
     CLI_SET_OPTION,
     {"seed", 0, CLI_INT, CLI_AT(seed), "S", "seed of all random numbers (train.seed of the recipe)",
      0, 9007199254740992.0},
@@ -34,6 +39,10 @@ static const char *const examples[] = {
     "what memory the paper's full system would take",
     "facies train dsgan --data rock.png -o wide --set generator.width=0.5 --set data.size=192",
     "change values of the recipe",
+    "facies train dsgan-small --data photos/ --set data.resize=cover --set data.rotate=true",
+    "a folder of images of different sizes, each scaled first, turned and flipped",
+    "facies train dsgan-small --data micrograph.tif --tile 128 --stride 64",
+    "one large image, cut into overlapping tiles",
     NULL};
 
 /* "dsgan-small-run" for "dsgan-small" and for "some/where/dsgan-small.cfg". */
@@ -113,9 +122,9 @@ static int train(fcs_context *ctx, const cli_args *a, cli_progress *p, fcs_run *
 static int run_train(const cli_args *a)
 {
     cli_progress progress = {0};
-    if (a->resume && (a->set.n || a->has_seed || a->data.n))
-        return usage("--resume goes on with the run's own recipe and data; --set, --seed and "
-                     "--data cannot change them "
+    if (a->resume && (a->set.n || a->has_seed || a->data.n || a->tile || a->stride))
+        return usage("--resume goes on with the run's own recipe and data; --set, --seed, "
+                     "--tile, --stride and --data cannot change them "
                      "(edit RUN/recipe.cfg to)");
     if (a->operands.n == 0 && !(a->resume && a->output))
         return usage("give a RECIPE: facies train RECIPE --data PATH");

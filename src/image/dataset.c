@@ -19,7 +19,8 @@ struct fcs_dataset {
     int n;
     int64_t choices;
     int channels;
-    double from, to; /* of fcs_image's integer or float values, scaled to o.low..o.high */
+    fcs_sample sample; /* of the first file; scaled images are floats */
+    double from, to;   /* of fcs_image's integer or float values, scaled to o.low..o.high */
     double mean[4];
     fcs_stats stats;
     bool full_range; /* integers of both widths: each type's whole range */
@@ -43,6 +44,7 @@ double fcs_dataset_mean(const fcs_dataset *d, int channel) { return d->mean[chan
 
 static fcs_status check_options(fcs_error *e, const fcs_dataset_options *o)
 {
+    const fcs_fitting *f = &o->fitting;
     if (o->width < 1 || o->height < 1 || o->depth < 1)
         return fcs_fail(e, FCS_FAILED,
                         "data: a crop of %lld x %lld x %lld pixels; each must be at least 1",
@@ -54,32 +56,34 @@ static fcs_status check_options(fcs_error *e, const fcs_dataset_options *o)
     if (!(o->low < o->high) || !isfinite(o->low) || !isfinite(o->high))
         return fcs_fail(e, FCS_FAILED, "data: range %g..%g; low must be below high", o->low,
                         o->high);
+    if (o->depth > 1 && (f->tile || f->fit))
+        return fcs_fail(e, FCS_FAILED,
+                        "data: tiles and resizing are for images, not for volumes %lld deep; "
+                        "set data.tile = 0 and data.resize = \"none\"",
+                        (long long)o->depth);
+    if (f->tile && f->fit)
+        return fcs_fail(e, FCS_FAILED,
+                        "data: tiles are scaled to the crop's size themselves; set data.resize = "
+                        "\"none\" or data.tile = 0");
+    if (f->stride && !f->tile)
+        return fcs_fail(e, FCS_FAILED, "data: a stride of %lld, but no tiles: set data.tile too",
+                        (long long)f->stride);
     return FCS_OK;
 }
 
 static fcs_status check_size(fcs_error *e, const char *path, const fcs_image *m,
                              const fcs_dataset_options *o)
 {
+    if (o->fitting.tile || o->fitting.fit)
+        return fcs_fit_check(e, path, m, &o->fitting);
     if (m->width >= o->width && m->height >= o->height && m->depth >= o->depth)
         return FCS_OK;
     return fcs_fail(
         e, FCS_FAILED,
         "%s: %lld x %lld x %lld pixels are smaller than the crop, %lld x %lld x %lld; choose a "
-        "smaller crop or larger images",
+        "smaller crop or larger images, or data.resize = \"cover\" to enlarge them",
         path, (long long)m->width, (long long)m->height, (long long)m->depth, (long long)o->width,
         (long long)o->height, (long long)o->depth);
-}
-
-static void to_one_channel(fcs_image *m)
-{
-    char *s = m->data;
-    size_t size = fcs_sample_bytes(m->sample), n = (size_t)(m->width * m->height * m->depth);
-    for (size_t i = 0; i < n; i++)
-        memmove(s + i * size, s + i * size * (size_t)m->channels, size);
-    m->channels = 1;
-    void *smaller = realloc(m->data, n * size);
-    if (smaller)
-        m->data = smaller;
 }
 
 /* Integers of one or both widths, or floats; but not both kinds in one folder. */
@@ -88,9 +92,10 @@ static fcs_status merge(fcs_error *e, fcs_dataset *d, const char *path, const fc
 {
     if (d->n == 0) {
         d->stats = *stats;
+        d->sample = m->sample;
         return FCS_OK;
     }
-    fcs_sample first = d->items[0].image->sample;
+    fcs_sample first = d->sample;
     if ((first == FCS_F32) != (m->sample == FCS_F32))
         return fcs_fail(
             e, FCS_FAILED,
@@ -104,10 +109,10 @@ static fcs_status merge(fcs_error *e, fcs_dataset *d, const char *path, const fc
 
 /* Sums in units of each sample type's maximum, so that files of both widths add up; grey counts for
  * all channels. */
-static void add_means(fcs_dataset *d, const fcs_image *m, const fcs_stats *stats)
+static void add_means(fcs_dataset *d, fcs_sample sample, int channels, const fcs_stats *stats)
 {
     for (int c = 0; c < 4; c++)
-        d->mean[c] += stats->sum[c < m->channels ? c : 0] / fcs_sample_max(m->sample);
+        d->mean[c] += stats->sum[c < channels ? c : 0] / fcs_sample_max(sample);
 }
 
 /* *is_image: the file could be read, whatever else is wrong with it. */
@@ -120,6 +125,8 @@ static fcs_status add_file(fcs_context *ctx, fcs_error *e, fcs_dataset *d, const
     *is_image = fcs_decode(ctx, e, path, &facts, &m) == FCS_OK;
     if (!*is_image)
         return FCS_FAILED;
+    if (d->o.channels == 1)
+        fcs_image_to_grey(m);
     fcs_status status = check_size(e, path, m, &d->o);
     if (!status) {
         fcs_stats_of(m, stats);
@@ -127,26 +134,30 @@ static fcs_status add_file(fcs_context *ctx, fcs_error *e, fcs_dataset *d, const
         if (text[0] && (only || stats->bad >= 0)) /* a folder may hold a few constant images */
             status = fcs_fail(e, FCS_FAILED, "%s: %s", path, text);
     }
+    fcs_sample sample = m->sample;
     if (!status)
         status = merge(e, d, path, m, stats);
+    if (!status && stats->grey)
+        fcs_image_to_grey(m);
+    if (!status)
+        status = fcs_fit_image(e, &m, &d->o.fitting);
     if (!status && !fcs_grow(e, &d->items, &d->capacity, (size_t)d->n + 1, sizeof *d->items))
         status = FCS_FAILED;
     if (status) {
         fcs_image_free(m);
         return status;
     }
-    add_means(d, m, stats);
-    if (m->channels > 1 && stats->grey)
-        to_one_channel(m);
+    add_means(d, sample, m->channels, stats);
     d->channels = m->channels > d->channels ? m->channels : d->channels;
     d->items[d->n++] = (item){m, d->choices};
     d->choices += d->o.depth == 1 ? m->depth : 1;
-    fcs_stats_plan(stats, m->sample, m->channels, facts.unit, d->o.low, d->o.high, text,
-                   sizeof text);
+    fcs_stats_plan(stats, sample, m->channels, facts.unit, d->o.low, d->o.high, text, sizeof text);
     if (only)
-        fcs_note(ctx, "%s: %lld x %lld x %lld pixels, %s%s%s", path, (long long)m->width,
-                 (long long)m->height, (long long)m->depth, text, facts.note[0] ? "; " : "",
+        fcs_note(ctx, "%s: %lld x %lld x %lld pixels, %s%s%s", path, (long long)facts.width,
+                 (long long)facts.height, (long long)facts.depth, text, facts.note[0] ? "; " : "",
                  facts.note);
+    if (only && d->o.fitting.tile)
+        fcs_note(ctx, "%s: %lld tiles", path, (long long)m->depth);
     return FCS_OK;
 }
 
@@ -179,24 +190,26 @@ static fcs_status add_folder(fcs_context *ctx, fcs_dataset *d, const char *path,
                         "%s: all samples of its %d images are equal; there is nothing to learn",
                         path, d->n);
     char text[200];
-    fcs_stats_plan(&d->stats, d->items[0].image->sample, d->channels, 1, d->o.low, d->o.high, text,
-                   sizeof text);
+    fcs_stats_plan(&d->stats, d->sample, d->channels, 1, d->o.low, d->o.high, text, sizeof text);
     fcs_note(ctx, "%s: %d images used, %d files skipped; %s", path, d->n, skipped,
              d->full_range ? "8- and 16-bit integers, each type's full range scaled" : text);
+    if (d->o.fitting.tile)
+        fcs_note(ctx, "%s: %lld tiles", path, (long long)d->choices);
     return FCS_OK;
 }
 
 static void finish(fcs_dataset *d)
 {
-    fcs_sample sample = d->items[0].image->sample;
-    double max = fcs_sample_max(sample);
-    fcs_stats_range(&d->stats, sample, &d->from, &d->to);
+    double max = fcs_sample_max(d->sample);
+    fcs_stats_range(&d->stats, d->sample, &d->from, &d->to);
     d->from /= max; /* as fcs_image_value counts */
     d->to /= max;
     if (d->full_range) {
         d->from = 0;
         d->to = 1;
     }
+    if (d->o.channels > d->channels)
+        d->channels = d->o.channels;
     for (int c = 0; c < 4; c++) {
         double t = (d->mean[c] / (double)d->stats.pixels - d->from) / (d->to - d->from);
         d->mean[c] = d->o.low * (1 - t) + d->o.high * t;
@@ -219,6 +232,8 @@ fcs_status fcs_dataset_open(fcs_context *ctx, const char *path, const fcs_datase
     if (!status) {
         bool is_image;
         d->o = *o;
+        d->o.fitting.width = o->width;
+        d->o.fitting.height = o->height;
         status = paths.is_folder ? add_folder(ctx, d, path, &paths, stats)
                                  : add_file(ctx, e, d, path, true, stats, &is_image);
     }
@@ -271,11 +286,36 @@ static void fill_crop(const fcs_dataset *d, const fcs_image *m, int64_t z0, int6
                 }
 }
 
+/* Number `index` of an endless sequence in which each n numbers in a row are a permutation of
+ * 0..n-1, a different one each time: a Feistel network on the next even power of two, repeated
+ * until the result is below n (Black and Rogaway 2002). */
+static int64_t permuted(uint64_t seed, uint32_t stream, uint64_t index, int64_t n)
+{
+    enum { ROUNDS = 6 };
+    const uint64_t epoch = index / (uint64_t)n, key = stream ^ 0x9e3779b9u;
+    int half = 1;
+    while (((int64_t)1 << 2 * half) < n)
+        half++;
+    int64_t side = (int64_t)1 << half, v = (int64_t)(index % (uint64_t)n);
+    do {
+        int64_t left = v / side, right = v % side;
+        for (uint64_t round = 0; round < ROUNDS; round++) {
+            int64_t f =
+                fcs_random_below(seed, epoch, (uint32_t)key, round << 32 | (uint64_t)right, side);
+            int64_t next = left ^ f;
+            left = right;
+            right = next;
+        }
+        v = left * side + right;
+    } while (v >= n);
+    return v;
+}
+
 void fcs_dataset_crop(const fcs_dataset *d, uint64_t seed, uint32_t stream, uint64_t index,
                       float *out)
 {
-    enum { CHOICE, Z, Y, X, MIRROR_X, MIRROR_Y, TURN };
-    int64_t choice = fcs_random_below(seed, index, stream, CHOICE, d->choices);
+    enum { Z, Y, X, MIRROR_X, MIRROR_Y, TURN };
+    int64_t choice = permuted(seed, stream, index, d->choices);
     const item *i = item_of(d, choice);
     const fcs_image *m = i->image;
     int64_t z = d->o.depth == 1
@@ -293,4 +333,12 @@ void fcs_dataset_crop(const fcs_dataset *d, uint64_t seed, uint32_t stream, uint
     t.mirror_x ^= quarter == 1 || quarter == 2;
     t.mirror_y ^= quarter == 2 || quarter == 3;
     fill_crop(d, m, z, y, x, t, out);
+}
+
+void fcs_dataset_image(const fcs_dataset *d, int64_t i, float *out)
+{
+    const item *from = item_of(d, i);
+    const fcs_image *m = from->image;
+    int64_t z = d->o.depth == 1 ? i - from->first : (m->depth - d->o.depth) / 2;
+    fill_crop(d, m, z, (m->height - d->o.height) / 2, (m->width - d->o.width) / 2, (turn){0}, out);
 }

@@ -44,11 +44,32 @@ typedef struct fcs_look {
 fcs_status fcs_look_at(fcs_context *ctx, const char *path, fcs_look *look);
 
 /* ---- training data: random crops of one big image, or of the images of a folder ---- */
+typedef enum fcs_filter {
+    FCS_FILTER_AREA,     /* shrinking: the mean over the area of each pixel; else bilinear */
+    FCS_FILTER_BILINEAR, /* shrinking: the triangle widened, so that nothing aliases */
+    FCS_FILTER_POINTS    /* the four nearest pixels whatever the scale: aliases */
+} fcs_filter;
+typedef enum fcs_fit {
+    FCS_FIT_NONE,
+    FCS_FIT_COVER,  /* scaled, in shape, until the shorter side fits */
+    FCS_FIT_STRETCH /* scaled to the wanted size, whatever its shape */
+} fcs_fit;
+/* What is done with each image before crops are taken of it. */
+typedef struct fcs_fitting {
+    int64_t width, height; /* wanted; set by fcs_dataset_open */
+    fcs_fit fit;
+    fcs_filter filter;
+    int64_t tile, stride; /* cut into squares of `tile` pixels, each scaled to the wanted size;
+                             0: not; stride 0: that of the tile */
+} fcs_fitting;
+
 typedef struct fcs_dataset fcs_dataset;
 typedef struct fcs_dataset_options {
     int64_t width, height, depth; /* crop */
     double low, high;             /* range that values are scaled to: -1, 1 for tanh */
     bool flip_x, flip_y, rotate;  /* random flips; rotate: by 90 degrees, square crops only */
+    int channels; /* 1: colours become grey; 3: grey counts as RGB; 0: as they are */
+    fcs_fitting fitting;
 } fcs_dataset_options;
 /* Reads all files; fails on none usable, an image smaller than the crop, constant, or with NaN.
  * Notes to the log what the file is and what is done with it (folders: a summary; unusable files
@@ -59,12 +80,16 @@ fcs_status fcs_dataset_open(fcs_context *ctx, const char *path, const fcs_datase
                             fcs_dataset **out);
 void fcs_dataset_free(fcs_dataset *d);
 int fcs_dataset_channels(const fcs_dataset *d);
+/* Images, pages (of flat crops) or tiles: an epoch is as many crops, one of each. */
 int64_t fcs_dataset_images(const fcs_dataset *d);
 double fcs_dataset_mean(const fcs_dataset *d,
                         int channel); /* of all pixels, after scaling to low..high */
-/* Crop number `index` of the endless sequence of (seed, stream): position, file and flips by
- * fcs_random_below only. out: channels x depth x height x width (C D H W). */
+/* Crop number `index` of the endless sequence of (seed, stream), epoch after epoch, the images of
+ * each in an order of its own: order, position and flips by fcs_random_below only. out: channels x
+ * depth x height x width (C D H W). */
 void fcs_dataset_crop(const fcs_dataset *d, uint64_t seed, uint32_t stream, uint64_t index,
                       float *out);
+/* The middle of image i, as it lies. */
+void fcs_dataset_image(const fcs_dataset *d, int64_t i, float *out);
 
 #endif

@@ -55,6 +55,20 @@ double fcs_sample_max(fcs_sample sample); /* 255, 65535, 1 */
 fcs_status fcs_decode_limit(fcs_error *e, const char *path, int64_t width, int64_t height,
                             int64_t depth, int64_t pixel);
 
+/* A rectangle of a page (NULL: all of it), scaled: height x width x channels values on the scale of
+ * fcs_image_value. */
+typedef struct fcs_part {
+    int64_t x, y, width, height;
+} fcs_part;
+fcs_status fcs_resize(fcs_error *e, const fcs_image *m, int64_t z, const fcs_part *part,
+                      fcs_filter filter, int64_t width, int64_t height, float *out);
+/* Puts the fitted image in place of *m: tiles become the pages of a stack; what is scaled becomes
+ * F32 (the scale of fcs_image_value). */
+fcs_status fcs_fit_image(fcs_error *e, fcs_image **m, const fcs_fitting *f);
+/* Fails where the image is smaller than a tile: to be called before. */
+fcs_status fcs_fit_check(fcs_error *e, const char *path, const fcs_image *m, const fcs_fitting *f);
+void fcs_image_to_grey(fcs_image *m); /* one channel of three */
+
 void fcs_stats_of(const fcs_image *image, fcs_stats *stats);
 void fcs_stats_merge(fcs_stats *into, const fcs_stats *other);
 /* The range of an image's values that a run scales to its own: the data's for floats and for up to

@@ -17,12 +17,19 @@ static const fcs_param top_params[] = {
 static const fcs_param data_params[] = {
     {"size", 'i', 384, NULL, 1, 65536, NULL, "side of the square training crops, pixels"},
     {"depth", 'i', 1, NULL, 1, 4096, NULL, "depth of the crops; 1: images, above: volumes"},
-    {"channels", 'i', 0, NULL, 0, 64, NULL, "channels of the images; 0: as the data has"},
+    {"channels", 'i', 0, NULL, 0, 64, NULL,
+     "channels of the images: 1 makes colours grey; 0: as the data has"},
     {"low", 'f', -1, NULL, -100, 100, NULL, "value of black: -1 for tanh outputs, 0 for sigmoid"},
     {"high", 'f', 1, NULL, -100, 100, NULL, "value of white"},
     {"flip_x", 'b', 0, NULL, 0, 0, NULL, "flip crops left-right at random"},
     {"flip_y", 'b', 0, NULL, 0, 0, NULL, "flip crops upside down at random"},
     {"rotate", 'b', 0, NULL, 0, 0, NULL, "rotate crops by multiples of 90 degrees at random"},
+    {"resize", 's', 0, "none", 0, 0, "none|cover|stretch",
+     "scale images first: cover: until the shorter side is data.size; stretch: both sides"},
+    {"filter", 's', 0, "area", 0, 0, "area|bilinear", "how images and tiles are scaled"},
+    {"tile", 'i', 0, NULL, 0, 65536, NULL,
+     "cut images into tiles of so many pixels, scaled to data.size; 0: crops at random places"},
+    {"stride", 'i', 0, NULL, 0, 65536, NULL, "from one tile to the next, pixels; 0: data.tile"},
 };
 static const fcs_param latent_params[] = {
     {"channels", 'i', 1, NULL, 0, 4096, NULL,

@@ -48,10 +48,32 @@ void fcs_run_close(fcs_run *run)
 
 /* ---- data ---- */
 
+/* With crops at random places few images may be enough; with tiles they are all there is. */
+static void note_few(const fcs_run *run)
+{
+    long long n = fcs_dataset_images(run->data),
+              batch = (long long)fcs_recipe_number(run->recipe, "train.batch");
+    if (n < batch && fcs_recipe_number(run->recipe, "data.tile") > 0)
+        fcs_note(run->ctx,
+                 "note: %lld tiles for batches of %lld: each batch holds some more than once; a "
+                 "smaller data.stride gives more tiles",
+                 n, batch);
+}
+
 static fcs_status open_data(fcs_run *run)
 {
     const fcs_recipe *r = run->recipe;
     int64_t side = (int64_t)fcs_recipe_number(r, "data.size");
+    const char *resize = fcs_recipe_word(r, "data.resize");
+    const fcs_fitting fitting = {
+        .fit = !strcmp(resize, "cover")     ? FCS_FIT_COVER
+               : !strcmp(resize, "stretch") ? FCS_FIT_STRETCH
+                                            : FCS_FIT_NONE,
+        .filter = !strcmp(fcs_recipe_word(r, "data.filter"), "area") ? FCS_FILTER_AREA
+                                                                     : FCS_FILTER_BILINEAR,
+        .tile = (int64_t)fcs_recipe_number(r, "data.tile"),
+        .stride = (int64_t)fcs_recipe_number(r, "data.stride"),
+    };
     const fcs_dataset_options o = {
         .width = side,
         .height = side,
@@ -61,8 +83,13 @@ static fcs_status open_data(fcs_run *run)
         .flip_x = fcs_recipe_number(r, "data.flip_x") != 0,
         .flip_y = fcs_recipe_number(r, "data.flip_y") != 0,
         .rotate = fcs_recipe_number(r, "data.rotate") != 0,
+        .channels = (int)fcs_recipe_number(r, "data.channels"),
+        .fitting = fitting,
     };
-    return fcs_dataset_open(run->ctx, run->data_path, &o, &run->data);
+    fcs_status s = fcs_dataset_open(run->ctx, run->data_path, &o, &run->data);
+    if (!s)
+        note_few(run);
+    return s;
 }
 
 /* The data's absolute path, so that the run can be resumed from any folder. */
