@@ -5,6 +5,18 @@
 #include <string.h>
 #include <math.h>
 
+static int64_t common_factor(int64_t a, int64_t b) { return b ? common_factor(b, a % b) : a; }
+
+/* n different numbers, evenly spaced from lo to hi, neighbours far apart: steps near the golden
+ * section of n that have no factor in common with it. */
+static double spread(int64_t i, int64_t n, double lo, double hi)
+{
+    int64_t step = n * 618 / 1000 + 1;
+    while (common_factor(step, n) > 1)
+        step++;
+    return lo + (hi - lo) * ((double)(i * step % n) + 0.5) / (double)n;
+}
+
 void fcs_data_fill(const fcs_op *op, fcs_data_kind kind, uint64_t seed, int k, int64_t n,
                    double *out)
 {
@@ -19,11 +31,13 @@ void fcs_data_fill(const fcs_op *op, fcs_data_kind kind, uint64_t seed, int k, i
         }
         double x = lo + (hi - lo) * (double)fcs_random_uniform(seed, 1, stream, (uint64_t)i);
         /* Poles: a quarter further from 0. */
-        if (op->kinks > 0 && op->domain_hi > op->domain_lo)
+        if (op->kinks == FCS_KINKS_ZERO && op->domain_hi > op->domain_lo)
             x += x < 0 ? -0.25 : 0.25;
         /* Multiples of 1/32, shifted by another 128th for each input: never 0, never equal. */
-        if (op->kinks > 0)
+        if (op->kinks == FCS_KINKS_ZERO)
             x = floor(x * 32) / 32 + (k % 3 + 1) / 128.0;
+        if (op->kinks == FCS_KINKS_EQUAL)
+            x = spread(i, n, lo, hi);
         out[i] = fcs_ref_rounded(x);
     }
 }

@@ -64,6 +64,8 @@ typedef enum fcs_class {
     FCS_FUNCTION /* transcendental or chained: ulp bound of the entry */
 } fcs_class;
 
+enum fcs_kinks { FCS_KINKS_NONE, FCS_KINKS_ZERO, FCS_KINKS_EQUAL }; /* at 0; where two are equal */
+
 typedef struct fcs_op {
     const char *name, *family, *text; /* one line */
     fcs_kind kind;
@@ -84,10 +86,10 @@ typedef struct fcs_op {
     void (*window)(const fcs_apply_args *a, const fcs_box *out, fcs_box *in, fcs_attrs *attrs);
     double preserves_zero;       /* LANES: 1 when f(0, ..) is 0 for padding lanes */
     double domain_lo, domain_hi; /* random test data's range; 0, 0: [-1, 1] */
-    double kinks;                /* 1: gradient undefined near 0: keep test data away from it */
-    double nonzero;              /* share of outputs that must differ from 0 in a test, e.g. 0.5 */
-    const char *const *cases;    /* NULL-terminated: "in=1x3x1x9x9,4x3x1x3x3 stride=1,2,2" */
-    const char *const *bench;    /* NULL-terminated, may be NULL: cases that `bench ops` times */
+    int kinks; /* where the gradient is undefined: enum fcs_kinks; test data keep away from it */
+    double nonzero;           /* share of outputs that must differ from 0 in a test, e.g. 0.5 */
+    const char *const *cases; /* NULL-terminated: "in=1x3x1x9x9,4x3x1x3x3 stride=1,2,2" */
+    const char *const *bench; /* NULL-terminated, may be NULL: cases that `bench ops` times */
 } fcs_op;
 
 /* The registry, from ops.def (src/ops/registry.c). */

@@ -314,7 +314,7 @@ static int64_t permuted(uint64_t seed, uint32_t stream, uint64_t index, int64_t 
 void fcs_dataset_crop(const fcs_dataset *d, uint64_t seed, uint32_t stream, uint64_t index,
                       float *out)
 {
-    enum { Z, Y, X, MIRROR_X, MIRROR_Y, TURN };
+    enum { Z = 1, Y, X, MIRROR_X, MIRROR_Y, TURN };
     int64_t choice = permuted(seed, stream, index, d->choices);
     const item *i = item_of(d, choice);
     const fcs_image *m = i->image;

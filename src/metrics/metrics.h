@@ -50,6 +50,22 @@ fcs_status fcs_measure_lbp1(fcs_error *e, const fcs_page_view *page, int phase, 
 fcs_status fcs_measure_lbp2(fcs_error *e, const fcs_page_view *page, int phase, double *values);
 /* 10 shares; NaN when the page is under 24 x 24 pixels. */
 fcs_status fcs_measure_hog(fcs_error *e, const fcs_page_view *page, int phase, double *values);
+
+/* ---- grey.c ---- */
+enum { FCS_GREY_BINS = 32 };
+/* FCS_GREY_BINS shares of equal ranges of [0,1]. */
+fcs_status fcs_measure_levels(fcs_error *e, const fcs_page_view *page, int phase, double *values);
+/* Variance of v(left) + v(right) + v(above) + v(below) - 4 v over the inner pixels. */
+fcs_status fcs_measure_laplacian(fcs_error *e, const fcs_page_view *page, int phase,
+                                 double *values);
+/* Curves of n values. Correlation of v(x) and v(x + h) along 'x' or 'y': 1 at lag 0; NaN where all
+ * is even. */
+fcs_status fcs_curve_correlation(fcs_error *e, const fcs_page_view *page, char axis, int n,
+                                 double *values);
+/* log10 of the mean power |F|^2 / pixels of the frequencies around k periods in the shorter side.
+ */
+fcs_status fcs_curve_spectrum(fcs_error *e, const fcs_page_view *page, char axis, int n,
+                              double *values);
 /* Sum over bins of (a - b)^2 / (a + b), empty bins left out. */
 double fcs_chi_square(const double *a, const double *b, int bins);
 

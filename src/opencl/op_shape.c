@@ -1,5 +1,5 @@
-/* op_shape.c: launches of the ops that move numbers (cl/shape.cl, cl/resample.cl) and of random
- * numbers (cl/random.cl). */
+/* op_shape.c: launches of the ops that move numbers (cl/shape.cl, cl/resample.cl, cl/maxpool.cl)
+ * and of random numbers (cl/random.cl). */
 #include "opencl/opencl.h"
 
 #include "ops/ops.h"
@@ -124,6 +124,43 @@ static void sum_pool_emit(const fcs_cl_call *c) { resample_emit(c, "sum_pool"); 
 
 const fcs_cl_op fcs_cl_op_upsample = {.emit = upsample_emit};
 const fcs_cl_op fcs_cl_op_sum_pool = {.emit = sum_pool_emit};
+
+/* ---- max_pool and max_unpool: x, then what is gathered or added; sizes of the result and of the
+ * other side ---- */
+static void max_emit(const fcs_cl_call *c, const char *kernel, const fcs_cl_view *moved,
+                     fcs_shape other)
+{
+    const fcs_cl_view *x = &c->in[0], *y = &c->out;
+    const int64_t *a = c->args->attrs.i;
+    int vector = fcs_cl_vector(c->to->cl, y->cs);
+    int64_t items = fcs_shape_floats(y->shape) / vector;
+    fcs_cl_begin(c->to, "maxpool", fcs_cl_vector_option(vector), NULL, kernel);
+    fcs_cl_view_arg(c->to, x);
+    fcs_cl_view_arg(c->to, moved);
+    fcs_cl_view_arg(c->to, y);
+    fcs_cl_items_arg(c->to, items);
+    fcs_cl_int_arg(c->to, y->cs);
+    fcs_cl_ints_arg(c->to, y->shape.n + FCS_D, 3);
+    fcs_cl_ints_arg(c->to, other.n + FCS_D, 3);
+    fcs_cl_ints_arg(c->to, a + FCS_MAX_KERNEL, 3);
+    fcs_cl_ints_arg(c->to, a + FCS_MAX_STRIDE, 3);
+    fcs_cl_ints_arg(c->to, a + FCS_MAX_PAD_LO, 3);
+    fcs_cl_items_end(c->to, items,
+                     (double)(fcs_shape_floats(y->shape) + 2 * fcs_shape_floats(x->shape)));
+}
+
+static void max_pool_emit(const fcs_cl_call *c)
+{
+    max_emit(c, "max_pool", &c->in[c->args->n_in - 1], c->in[0].shape);
+}
+
+static void max_unpool_emit(const fcs_cl_call *c)
+{
+    max_emit(c, "max_unpool", &c->in[1], c->in[1].shape);
+}
+
+const fcs_cl_op fcs_cl_op_max_pool = {.emit = max_pool_emit};
+const fcs_cl_op fcs_cl_op_max_unpool = {.emit = max_unpool_emit};
 
 /* ---- random numbers ---- */
 static void random_emit(const fcs_cl_call *c, int normal)

@@ -27,6 +27,15 @@ enum fcs_matmul_attr { FCS_MATMUL_TA = 0, FCS_MATMUL_TB = 1 };
  * = in * factor - crop_lo - crop_hi;  sum_pool is its adjoint: y[j] = sum of x[i] over (i +
  * crop_lo) / factor = j, out = (in + crop_lo + crop_hi) / factor, which must be whole. */
 enum fcs_pool_attr { FCS_POOL_FACTOR = 0, FCS_POOL_CROP_LO = 3, FCS_POOL_CROP_HI = 6 };
+/* max_pool (largest pixel of windows, or a second input's value there), max_unpool (its adjoint in
+ * what it gathers): three values each, D H W; window o covers o * stride - pad_lo .. + kernel - 1.
+ */
+enum fcs_max_attr {
+    FCS_MAX_KERNEL = 0,
+    FCS_MAX_STRIDE = 3,
+    FCS_MAX_PAD_LO = 6,
+    FCS_MAX_PAD_HI = 9
+};
 /* affine: f[0] scale, f[1] shift; leaky_relu: f[0] slope; constant: f[0] value; random_*: shape in
  * i[0..4]. */
 

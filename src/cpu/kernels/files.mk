@@ -11,12 +11,15 @@ KERNEL_SOURCES += src/cpu/kernels/crop.c
 KERNEL_SOURCES += src/cpu/kernels/concat.c
 KERNEL_SOURCES += src/cpu/kernels/upsample.c
 KERNEL_SOURCES += src/cpu/kernels/sum_pool.c
+KERNEL_SOURCES += src/cpu/kernels/max_pool.c
+KERNEL_SOURCES += src/cpu/kernels/max_unpool.c
 KERNEL_SOURCES += src/cpu/kernels/random.c
 KERNEL_SOURCES += src/cpu/kernels/source.c
 KERNEL_SOURCES += src/cpu/kernels/peak.c
 KERNEL_SOURCES += src/cpu/kernels/table.c
 KERNEL_SOURCES += src/cpu/kernels/kernels.h src/cpu/kernels/lanes_math.h src/cpu/kernels/rows.h
 KERNEL_SOURCES += src/cpu/kernels/simd.h src/cpu/kernels/gemm.h src/ops/axis.h src/cpu/kernels/conv.h
+KERNEL_SOURCES += src/cpu/kernels/max_window.h
 # A yardstick, built by tests/bench-openblas.sh only.
 EXTRA_PROGRAMS = tests/bench_openblas
 tests_bench_openblas_SOURCES = tests/bench_openblas.c
