@@ -5,7 +5,7 @@
  * convolution with its pads rewritten, and other numbers of threads, give the same bits. Outputs
  * start as NaN, with guards round them and behind the scratch memory. */
 #include "cpu/cpu.h"
-#include "ops/ops.h"
+#include "ops/tiling.h"
 #include "test.h"
 #include <string.h>
 
@@ -208,7 +208,28 @@ static void check_problem(const fcs_isa *isa, const problem *p)
 
 /* ---- problems ---- */
 
+static int tiles; /* problems that were cut into tiles */
 static const int64_t channels[] = {1, 2, 3, 5, 8, 16, 17, 32, 48, 64};
+
+/* Direct sums, and minimal filtering where its form is exact on integers. */
+static void check_forms(const fcs_isa *isa, problem *p)
+{
+    fcs_error e = {0};
+    for (int results = 1; results <= 3; results++) {
+        fcs_tiling t[3];
+        for (int i = 0; i < 3; i++)
+            p->attrs.i[FCS_CONV_FORM + i] = results;
+        fcs_apply_args a = {.op = fcs_op_find(&e, p->op),
+                            .attrs = p->attrs,
+                            .n_in = 2,
+                            .in = {p->in0, p->in1},
+                            .out = p->out};
+        bool tiled = fcs_conv_tiling(&a, t);
+        if (results == 1 || (tiled && !(fcs_conv_form_error(&a) > 0)))
+            check_problem(isa, p);
+        tiles += tiled;
+    }
+}
 
 /* The three ops on a convolution of random form: they have the same shapes, in other roles. */
 static void check_convolution(const fcs_isa *isa, bool volume, int64_t ci, int64_t co)
@@ -234,11 +255,11 @@ static void check_convolution(const fcs_isa *isa, bool volume, int64_t ci, int64
     fcs_shape sx = {{n, ci, x[0], x[1], x[2]}}, sw = {{co, ci, k[0], k[1], k[2]}},
               sy = {{n, co, y[0], y[1], y[2]}};
     p.in0 = sx, p.in1 = sw, p.out = sy;
-    check_problem(isa, &p);
+    check_forms(isa, &p);
     p.op = "conv_dx", p.in0 = sy, p.out = sx;
-    check_problem(isa, &p);
+    check_forms(isa, &p);
     p.op = "conv_dw", p.in0 = sx, p.in1 = sy, p.out = sw;
-    check_problem(isa, &p);
+    check_forms(isa, &p);
 }
 
 static void check_matmul(const fcs_isa *isa, int64_t m, int64_t k, int64_t n)
@@ -309,7 +330,8 @@ static void check_windows(const fcs_isa *isa, int64_t ci, int64_t co, int64_t ke
 {
     static const int64_t cuts[][2] = {{0, 1}, {0, 7}, {3, 29}, {5, 6}, {13, 61}, {40, 70}, {1, 70}};
     problem p = {.op = "conv",
-                 .attrs = {.i = {1, stride, stride, 1, dilation, dilation, 0, 1, 3, 0, 2, 4}}};
+                 .attrs = {.i = {1, stride, stride, 1, dilation, dilation, 0, 1, 3, 0, 2,
+                                 4, [FCS_CONV_FORM] = 1, 1, 1}}};
     int64_t reach = dilation * (kernel - 1) + 1, h = 3 * stride + reach, w = 90 * stride;
     fcs_shape sx = {{2, ci, 1, h, w}};
     fcs_shape sy = {{2, co, 1, (h + 3 - reach) / stride + 1, (w + 7 - reach) / stride + 1}};
@@ -357,5 +379,6 @@ int main(void)
     for (const fcs_isa *const *isa = fcs_isas; *isa; isa++)
         if ((*isa)->available())
             check_isa(*isa);
+    CHECK(tiles > 20);
     return test_end();
 }

@@ -84,13 +84,14 @@ static fcs_status find_degree(fcs_error *e, const fcs_case *c, const fcs_sample_
     return good ? FCS_OK : FCS_FAILED;
 }
 
-/* Attributes such as a slope round: then the identity holds within rounding only. */
-static bool has_factor(const fcs_op *op)
+/* Attributes such as a slope round, and so do forms that are not exact on integers: then the
+ * identity holds within rounding only. */
+static double roundings(const fcs_apply_args *a)
 {
-    for (int k = 0; k < op->n_attrs; k++)
-        if (op->attrs[k].kind == 'f')
-            return true;
-    return false;
+    for (int k = 0; k < a->op->n_attrs; k++)
+        if (a->op->attrs[k].kind == 'f')
+            return 1;
+    return strcmp(a->op->family, "conv") ? 0 : fcs_conv_form_error(a);
 }
 
 static void judge(const kernels *k, const fcs_case *c, int degree, const fcs_node *y,
@@ -102,7 +103,7 @@ static void judge(const kernels *k, const fcs_case *c, int degree, const fcs_nod
         degree * inner(k->values[y->id], k->inputs[inputs], fcs_shape_count(y->shape), &size);
     for (int i = 0; i < inputs; i++)
         left += inner(k->values[gx[i]->id], k->inputs[i], fcs_shape_count(gx[i]->shape), &size);
-    fcs_judge_number(left, right, has_factor(c->args.op) ? 0x1p-22 * size : 0, f);
+    fcs_judge_number(left, right, roundings(&c->args) * 0x1p-22 * size, f);
 }
 
 /* inputs: x_0 .. x_n-1, gy */

@@ -200,8 +200,8 @@ static fcs_status check_values(checker *k, const fcs_case *c, int at, const fcs_
     if (status != FCS_OK)
         return status;
     fcs_judge(&c->args, d, out, &f);
-    status =
-        record(k, c, c->args.op, at, d->kind == FCS_DATA_INTEGERS ? TEST_EXACT : TEST_RANDOM, &f);
+    bool exact = d->kind == FCS_DATA_INTEGERS && !(d->form_error > 0);
+    status = record(k, c, c->args.op, at, exact ? TEST_EXACT : TEST_RANDOM, &f);
     bool rounded = c->args.op->accuracy != FCS_EXACT && d->kind == FCS_DATA_RANDOM;
     if (status != FCS_OK || !rounded || fcs_shape_count(c->args.out) < 64)
         return status;

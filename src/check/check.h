@@ -5,6 +5,7 @@
 #define FCS_CHECK_H
 
 #include "cpu/cpu.h"
+#include "ops/tiling.h"
 #include "ref/reference.h"
 
 /* ---- cases (case.c) ---- */
@@ -36,13 +37,23 @@ typedef struct fcs_sample_data {
     double *in_double[FCS_MAX_IN];
     double *want, *magnitude;
     int64_t terms;
+    double form_error; /* convolutions whose form is not exact on integers, else 0: errors are */
+    double mean_bound; /* form_error u magnitude then (tiles.c), and their normalized mean square */
 } fcs_sample_data;
 fcs_status fcs_sample_data_new(fcs_error *e, const fcs_case *c, fcs_data_kind kind,
                                fcs_sample_data *out);
+/* Where the case is a convolution whose form is not exact on integers: its errors and magnitudes.
+ */
+fcs_status fcs_form_class(fcs_error *e, const fcs_case *c, double *const *in, fcs_sample_data *d);
 void fcs_sample_data_free(const fcs_case *c, fcs_sample_data *d);
 /* Fills values of input k; also used for directions and weights. */
 void fcs_data_fill(const fcs_op *op, fcs_data_kind kind, uint64_t seed, int k, int64_t n,
                    double *out);
+/* Magnitudes by tiles for the convolution a, cut by t (tiles.c), from its inputs; and the bound of
+ * the normalized mean square error. */
+fcs_status fcs_tile_magnitudes(fcs_error *e, const fcs_apply_args *a, const fcs_tiling t[3],
+                               const double *x, const double *w, double *out);
+double fcs_tile_mean_bound(const fcs_apply_args *a, const fcs_tiling t[3]);
 uint32_t fcs_case_stream(const fcs_case *c); /* of random ops */
 
 /* ---- running one kernel (apply.c) ---- */
@@ -95,10 +106,10 @@ typedef struct fcs_finding {
 } fcs_finding;
 double fcs_finding_ratio(
     const fcs_finding *f); /* error / bound; infinite where the bound is 0 or anything is NaN */
-/* Each element: class FCS_EXACT (or integers): equal; FCS_LINEAR: terms u magnitude; FCS_FUNCTION:
- * (ulp + 1) 2u |want|. */
+/* Each element: class FCS_EXACT (or integers): equal; FCS_LINEAR: terms u magnitude, or
+ * form_error u magnitude by tiles; FCS_FUNCTION: (ulp + 1) 2u |want|. */
 void fcs_judge(const fcs_apply_args *a, const fcs_sample_data *d, const float *got, fcs_finding *f);
-/* Normalized mean square error <= 1e-12 + 1e-15 terms. */
+/* Normalized mean square error <= 1e-12 + 1e-15 terms, or <= mean_bound. */
 void fcs_judge_mean(const fcs_apply_args *a, const fcs_sample_data *d, const float *got,
                     fcs_finding *f);
 /* Equal numbers, element by element; shape is for the index in f->at. */

@@ -57,6 +57,17 @@ static fcs_status fill_input(fcs_error *e, const fcs_case *c, int k, fcs_sample_
     return FCS_OK;
 }
 
+fcs_status fcs_form_class(fcs_error *e, const fcs_case *c, double *const *in, fcs_sample_data *d)
+{
+    fcs_tiling t[3];
+    if (strcmp(c->args.op->family, "conv") || !fcs_conv_tiling(&c->args, t))
+        return FCS_OK;
+    d->form_error = fcs_conv_form_error(&c->args);
+    d->mean_bound = fcs_tile_mean_bound(&c->args, t);
+    return d->form_error > 0 ? fcs_tile_magnitudes(e, &c->args, t, in[0], in[1], d->magnitude)
+                             : FCS_OK;
+}
+
 fcs_status fcs_sample_data_new(fcs_error *e, const fcs_case *c, fcs_data_kind kind,
                                fcs_sample_data *out)
 {
@@ -84,7 +95,10 @@ fcs_status fcs_sample_data_new(fcs_error *e, const fcs_case *c, fcs_data_kind ki
         return FCS_OK; /* compared in source.c */
     fcs_refs[fcs_op_index(c->args.op)](&call);
     out->terms = call.terms;
-    return FCS_OK;
+    status = fcs_form_class(e, c, out->in_double, out);
+    if (status != FCS_OK)
+        fcs_sample_data_free(c, out);
+    return status;
 }
 
 void fcs_sample_data_free(const fcs_case *c, fcs_sample_data *d)

@@ -30,9 +30,13 @@ static double owed(const fcs_apply_args *a, const fcs_sample_data *d, int64_t i,
 {
     fcs_class class = a->op->accuracy;
     *bound = 0;
+    double terms = (double)d->terms;
+    if (d->form_error > 0) {
+        *bound = d->form_error * u * d->magnitude[i] + terms * smallest;
+        return d->want[i];
+    }
     if (class == FCS_EXACT || (class == FCS_LINEAR && d->kind == FCS_DATA_INTEGERS))
         return fcs_ref_rounded(d->want[i]);
-    double terms = (double)d->terms;
     *bound = class == FCS_LINEAR ? terms * u * d->magnitude[i] + terms * smallest
                                  : (a->op->ulp + 1) * 2 * u * fabs(d->want[i]) + smallest;
     return d->want[i];
@@ -71,7 +75,7 @@ void fcs_judge_mean(const fcs_apply_args *a, const fcs_sample_data *d, const flo
     f->got = all > 0 ? wrong / all : wrong;
     f->error = f->got;
     f->want = 0;
-    f->bound = 1e-12 + 1e-15 * (double)d->terms;
+    f->bound = d->form_error > 0 ? d->mean_bound : 1e-12 + 1e-15 * (double)d->terms;
     f->pass = f->error <= f->bound;
     snprintf(f->at, sizeof f->at, "all");
 }

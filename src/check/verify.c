@@ -32,9 +32,11 @@ static void contract(const fcs_case *c, fcs_shape s, int d, const double *x, boo
     } while (fcs_ref_next(s, i));
 }
 
-/* The dimension of input 2 that alone decides a dimension of the output, if there is one over 1. */
+/* The dimension of input 2 that alone decides a dimension of the output, if there is one over 1.
+ * Convolutions of one channel have no tiles. */
 static bool find_contraction(const fcs_case *c, fcs_apply_args *small, int *d_in, int *d_out)
 {
+    bool conv = !strcmp(c->args.op->family, "conv");
     if (c->args.n_in != 2 || c->args.op->accuracy != FCS_LINEAR)
         return false;
     for (*d_in = FCS_N; *d_in <= FCS_C; ++*d_in)
@@ -42,6 +44,8 @@ static bool find_contraction(const fcs_case *c, fcs_apply_args *small, int *d_in
             fcs_error ignored = {0};
             fcs_shape wanted = c->args.out;
             *small = c->args;
+            for (int i = 0; i < 3 && conv; i++)
+                small->attrs.i[FCS_CONV_FORM + i] = 1;
             small->in[1].n[*d_in] = 1;
             wanted.n[*d_out] = 1;
             if (c->args.in[1].n[*d_in] < 2 || c->args.in[1].n[*d_in] != c->args.out.n[*d_out])
@@ -55,6 +59,7 @@ static bool find_contraction(const fcs_case *c, fcs_apply_args *small, int *d_in
 typedef struct product {
     double *x, *w, *want, *size, *got;
     int64_t n;
+    double terms, roundings, mean; /* bounds: roundings u size, mean of the squares */
 } product;
 
 static bool product_new(fcs_error *e, const fcs_apply_args *a, product *p)
@@ -77,15 +82,32 @@ static void product_free(product *p)
     free(p->got);
 }
 
-/* The same judgement as in judge.c, on contracted sums: sizes are those of all terms. */
-static void judge_product(const product *p, int64_t terms, fcs_finding *f)
+/* What errors are measured by, from |x| and |w| contracted: of all terms, or by tiles. */
+static fcs_status product_size(fcs_error *e, const fcs_case *c, const fcs_apply_args *small,
+                               product *p)
+{
+    fcs_tiling t[3];
+    p->roundings = strcmp(c->args.op->family, "conv") ? 0 : fcs_conv_form_error(&c->args);
+    if (p->roundings > 0 && fcs_conv_tiling(&c->args, t)) {
+        p->mean = fcs_tile_mean_bound(&c->args, t);
+        return fcs_tile_magnitudes(e, small, t, p->x, p->w, p->size);
+    }
+    fcs_ref_call call = {.args = small, .in = {p->x, p->w}, .out = p->size};
+    fcs_refs[fcs_op_index(small->op)](&call);
+    p->roundings = p->terms;
+    p->mean = 1e-12 + 1e-15 * p->terms;
+    return FCS_OK;
+}
+
+/* The same judgement as in judge.c, on contracted sums. */
+static void judge_product(const product *p, fcs_finding *f)
 {
     double wrong = 0, all = 0, worst = -1;
     f->pass = true;
     for (int64_t i = 0; i < p->n; i++) {
         fcs_finding one = {.got = p->got[i], .want = p->want[i]};
         one.error = fabs(one.got - one.want);
-        one.bound = (double)terms * (0x1p-24 * p->size[i] + 0x1p-126);
+        one.bound = p->roundings * 0x1p-24 * p->size[i] + p->terms * 0x1p-126;
         wrong += one.error * one.error;
         all += one.want * one.want;
         if (!(one.error <= one.bound))
@@ -96,7 +118,7 @@ static void judge_product(const product *p, int64_t terms, fcs_finding *f)
         worst = ratio;
         f->error = one.error, f->bound = one.bound, f->got = one.got, f->want = one.want;
     }
-    if (p->n >= 64 && !(wrong <= (1e-12 + 1e-15 * (double)terms) * all))
+    if (p->n >= 64 && !(wrong <= p->mean * all))
         f->pass = false;
 }
 
@@ -115,13 +137,12 @@ static fcs_status verify_product(fcs_error *e, const fcs_case *c, const fcs_appl
         for (int64_t i = 0; i < n_x; i++)
             p.x[i] = fabs(in[0][i]);
         contract(c, c->args.in[1], d_in, in[1], true, p.w);
-        call.in[0] = p.x;
-        call.out = p.size;
-        fcs_refs[fcs_op_index(small->op)](&call);
+        p.terms = (double)call.terms;
+        good = product_size(e, c, small, &p) == FCS_OK;
         for (int64_t i = 0; i < n_y; i++)
             y[i] = (double)got[i];
         contract(c, c->args.out, d_out, y, false, p.got);
-        judge_product(&p, call.terms, f);
+        judge_product(&p, f);
     }
     product_free(&p);
     free(y);
@@ -190,6 +211,7 @@ static fcs_status verify_whole(fcs_error *e, const fcs_case *c, double *const *i
             call.in[k] = in[k];
         fcs_refs[fcs_op_index(c->args.op)](&call);
         d.terms = call.terms;
+        status = fcs_form_class(e, c, in, &d);
         fcs_judge(&c->args, &d, got, f);
         if (f->pass && c->args.op->accuracy != FCS_EXACT && n >= 64)
             fcs_judge_mean(&c->args, &d, got, f);

@@ -9,7 +9,7 @@
 
 #include "base/base.h"
 
-enum { FCS_DIMS = 5, FCS_ATTR_INTS = 16, FCS_ATTR_FLOATS = 4 };
+enum { FCS_DIMS = 5, FCS_ATTR_INTS = 24, FCS_ATTR_FLOATS = 4 };
 enum { FCS_N, FCS_C, FCS_D, FCS_H, FCS_W };
 
 /* ---- shapes ---- */

@@ -107,6 +107,7 @@ static fcs_attrs conv_attrs(const fcs_builder *b, const fcs_value_of *v, fcs_sha
         bool used = d >= 3 - b->axes;
         a.i[FCS_CONV_STRIDE + d] = used ? v[STRIDE].list[d] : 1;
         a.i[FCS_CONV_DILATION + d] = used ? v[DILATION].list[d] : 1;
+        a.i[FCS_CONV_FORM + d] = b->net->direct ? 1 : 0;
         if (used)
             pads(v, d, in.n[FCS_D + d], &a.i[FCS_CONV_PAD_LO + d], &a.i[FCS_CONV_PAD_HI + d]);
     }

@@ -1,7 +1,8 @@
 /* conv-cases.h: sample and bench cases of the convolution family; a part of conv.c. The three lists
  * hold the same geometries, each with the inputs of its op. The bench cases are the layers of the
  * dilated spatial GAN: five transposed 5x5 of stride 2, five dilated 5x5 (the widest on smaller
- * images), five 9x9 of stride 2, then small ones and 3D. */
+ * images), five 9x9 of stride 2, then small ones and 3D. Cases without form= take the best form for
+ * their size; the last ones ask for each form of minimal filtering. */
 static const char *const conv_cases[] = {
     "in=1x1x1x1x1,1x1x1x1x1",
     "in=1x3x1x9x9,4x3x1x3x3",
@@ -23,6 +24,18 @@ static const char *const conv_cases[] = {
     "in=1x33x1x6x49,31x33x1x2x2 pad_lo=0,1,0 pad_hi=0,0,1",
     "in=1x2x1x1x29,3x2x1x1x4 stride=1,1,4 pad_hi=0,0,3",
     "in=1x65x1x4x13,64x65x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1",
+    "in=1x32x1x13x18,16x32x1x5x5 pad_lo=0,2,2 pad_hi=0,2,2 form=4",
+    "in=1x24x1x9x14,16x24x1x1x5 pad_lo=0,0,2 pad_hi=0,0,2 form=2",
+    "in=1x17x1x26x27,24x17x1x5x5 dilation=1,5,3 pad_lo=0,10,6 pad_hi=0,10,6 form=4",
+    "in=1x16x1x15x14,33x16x1x3x3 dilation=1,2,3 pad_lo=0,2,3 pad_hi=0,2,3 form=2",
+    "in=1x31x1x12x13,15x31x1x5x5 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2 form=4",
+    "in=1x16x1x23x21,16x16x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4 form=4",
+    "in=2x16x5x6x7,24x16x3x3x3 pad_lo=1 pad_hi=1 form=2",
+    "in=1x16x6x6x5,16x16x4x4x4 stride=2 pad_lo=1 pad_hi=2 form=3",
+    "in=1x16x1x9x14,16x16x1x7x3 pad_lo=0,3,1 pad_hi=0,3,1 form=1,1,4",
+    "in=1x16x1x14x9,40x16x1x4x2 form=1,3,3",
+    "in=1x16x1x6x33,16x16x1x2x2 pad_lo=0,1,0 pad_hi=0,0,1 form=2",
+    "in=1x16x1x14x15,16x16x1x3x3 pad_lo=0,-3,1 pad_hi=0,1,-2 form=2 origin=0,5,3",
     NULL,
 };
 static const char *const conv_dx_cases[] = {
@@ -47,6 +60,18 @@ static const char *const conv_dx_cases[] = {
     "in=1x3x1x1x8,3x2x1x1x4 stride=1,1,4 pad_hi=0,0,3 size=1,1,29",
     "in=1x64x1x4x13,64x65x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 size=1,4,13",
     "in=2x6x1x5x7,6x5x1x4x4 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,1,1",
+    "in=1x16x1x13x18,16x32x1x5x5 pad_lo=0,2,2 pad_hi=0,2,2 size=1,13,18 form=4",
+    "in=1x16x1x9x14,16x24x1x1x5 pad_lo=0,0,2 pad_hi=0,0,2 size=1,9,14 form=2",
+    "in=1x24x1x26x27,24x17x1x5x5 dilation=1,5,3 pad_lo=0,10,6 pad_hi=0,10,6 size=1,26,27 form=4",
+    "in=1x33x1x15x14,33x16x1x3x3 dilation=1,2,3 pad_lo=0,2,3 pad_hi=0,2,3 size=1,15,14 form=2",
+    "in=1x15x1x6x6,15x31x1x5x5 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2 size=1,12,13 form=4",
+    "in=1x16x1x11x10,16x16x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4 size=1,23,21 form=4",
+    "in=2x24x5x6x7,24x16x3x3x3 pad_lo=1 pad_hi=1 size=5,6,7 form=2",
+    "in=1x16x3x3x3,16x16x4x4x4 stride=2 pad_lo=1 pad_hi=2 size=6,6,5 form=3",
+    "in=1x16x1x9x14,16x16x1x7x3 pad_lo=0,3,1 pad_hi=0,3,1 size=1,9,14 form=1,1,4",
+    "in=1x40x1x11x8,40x16x1x4x2 size=1,14,9 form=1,3,3",
+    "in=1x16x1x6x33,16x16x1x2x2 pad_lo=0,1,0 pad_hi=0,0,1 size=1,6,33 form=2",
+    "in=1x16x1x7x5,16x16x1x5x5 stride=1,2,3 pad_lo=0,3,0 pad_hi=0,1,2 form=2 origin=0,5,3",
     NULL,
 };
 static const char *const conv_dw_cases[] = {
@@ -71,6 +96,17 @@ static const char *const conv_dw_cases[] = {
     "in=1x2x1x1x29,1x3x1x1x8 stride=1,1,4 pad_hi=0,0,3 size=1,1,4",
     "in=1x65x1x4x13,1x64x1x4x13 pad_lo=0,1,1 pad_hi=0,1,1 size=1,3,3",
     "in=2x3x1x9x7,2x5x1x7x5",
+    "in=1x32x1x13x18,1x16x1x13x18 pad_lo=0,2,2 pad_hi=0,2,2 size=1,5,5 form=4",
+    "in=1x24x1x9x14,1x16x1x9x14 pad_lo=0,0,2 pad_hi=0,0,2 size=1,1,5 form=2",
+    "in=1x17x1x26x27,1x24x1x26x27 dilation=1,5,3 pad_lo=0,10,6 pad_hi=0,10,6 size=1,5,5 form=4",
+    "in=1x16x1x15x14,1x33x1x15x14 dilation=1,2,3 pad_lo=0,2,3 pad_hi=0,2,3 size=1,3,3 form=2",
+    "in=1x31x1x12x13,1x15x1x6x6 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2 size=1,5,5 form=4",
+    "in=1x16x1x23x21,1x16x1x11x10 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4 size=1,9,9 form=4",
+    "in=2x16x5x6x7,2x24x5x6x7 pad_lo=1 pad_hi=1 size=3,3,3 form=2",
+    "in=1x16x6x6x5,1x16x3x3x3 stride=2 pad_lo=1 pad_hi=2 size=4,4,4 form=3",
+    "in=1x16x1x9x14,1x16x1x9x14 pad_lo=0,3,1 pad_hi=0,3,1 size=1,7,3 form=1,1,4",
+    "in=1x16x1x14x9,1x40x1x11x8 size=1,4,2 form=1,3,3",
+    "in=1x16x1x6x33,1x16x1x6x33 pad_lo=0,1,0 pad_hi=0,0,1 size=1,2,2 form=2",
     NULL,
 };
 static const char *const conv_bench[] = {

@@ -1,7 +1,7 @@
 /* conv.c: conv, conv_dx, conv_dw: one bilinear form in (x, w, gy) and its three partial
  * applications, so that each one's gradients are the other two. Attributes and sizes: enum
  * fcs_conv_attr in ops.h. */
-#include "ops/ops.h"
+#include "ops/tiling.h"
 
 /* The sizes that the three ops have in common, along D H W. */
 typedef struct conv_sizes {
@@ -27,11 +27,14 @@ static int64_t y_size(const fcs_attrs *a, int d, int64_t x, int64_t k)
 }
 
 /* Every output of conv must touch its input. Windows of conv_dx may begin up to stride - 1 further
- * out. */
+ * out, and the input of a tile up to its points further. */
 static fcs_status check_pads(const fcs_apply_args *a, const int64_t *k, bool forward, fcs_error *e)
 {
     for (int d = 0; d < 3; d++) {
-        int64_t most = extent(&a->attrs, d, k[d]) - 1 + (forward ? 0 : stride_of(&a->attrs, d) - 1);
+        int64_t stride = stride_of(&a->attrs, d), tile = dilation_of(&a->attrs, d) * stride,
+                most = extent(&a->attrs, d, k[d]) - 1 + (forward ? 0 : stride - 1);
+        if (!forward && a->attrs.i[FCS_CONV_FORM + d] > 1)
+            most += tile * FCS_TILE_POINTS;
         int64_t pad =
             lo_of(&a->attrs, d) > hi_of(&a->attrs, d) ? lo_of(&a->attrs, d) : hi_of(&a->attrs, d);
         if (pad > most)
@@ -41,6 +44,19 @@ static fcs_status check_pads(const fcs_apply_args *a, const int64_t *k, bool for
                                (long long)pad, "DHW"[d], (long long)most);
     }
     return FCS_OK;
+}
+
+/* Last thing in each shape(). */
+static fcs_status conv_finish(fcs_apply_args *a, fcs_shape out, fcs_error *e)
+{
+    fcs_status status = fcs_op_finish(a, out, e);
+    const int64_t *form = a->attrs.i + FCS_CONV_FORM;
+    if (status == FCS_OK && !fcs_conv_form_fits(a))
+        return fcs_op_fail(a, e,
+                           "there are no tiles of form=%lld,%lld,%lld for this kernel and these "
+                           "channels, use 0 (the best) or 1 (direct sums)",
+                           (long long)form[0], (long long)form[1], (long long)form[2]);
+    return status;
 }
 
 static fcs_status conv_shape(fcs_apply_args *a, fcs_error *e)
@@ -66,7 +82,7 @@ static fcs_status conv_shape(fcs_apply_args *a, fcs_error *e)
                                "larger inputs or padding",
                                (long long)extent(&a->attrs, d, w.n[FCS_D + d]), "DHW"[d]);
     }
-    return fcs_op_finish(a, y, e);
+    return conv_finish(a, y, e);
 }
 
 /* Without a given size: the smallest image whose convolution has gy's size. */
@@ -97,7 +113,7 @@ static fcs_status conv_dx_shape(fcs_apply_args *a, fcs_error *e)
                                (long long)y_size(&a->attrs, d, *size, k), (long long)n);
         x.n[FCS_D + d] = *size;
     }
-    return fcs_op_finish(a, x, e);
+    return conv_finish(a, x, e);
 }
 
 /* Without a given size: the largest kernel that fits. */
@@ -125,7 +141,7 @@ static fcs_status conv_dw_shape(fcs_apply_args *a, fcs_error *e)
     }
     if ((status = check_pads(a, w.n + FCS_D, false, e)) != FCS_OK)
         return status;
-    return fcs_op_finish(a, w, e);
+    return conv_finish(a, w, e);
 }
 
 /* A multiplication and an addition per kernel tap, input channel and element of y, padding counted
@@ -141,11 +157,14 @@ static double conv_flops(const fcs_apply_args *a) { return flops(a->out, a->in[1
 static double conv_dx_flops(const fcs_apply_args *a) { return flops(a->in[0], a->in[1]); }
 static double conv_dw_flops(const fcs_apply_args *a) { return flops(a->in[1], a->out); }
 
+/* Of a gradient, whose result is another: tiles are counted from its own first pixel. */
 static fcs_attrs with_size(const fcs_attrs *a, fcs_shape s)
 {
     fcs_attrs sized = *a;
-    for (int d = 0; d < 3; d++)
+    for (int d = 0; d < 3; d++) {
         sized.i[FCS_CONV_SIZE + d] = s.n[FCS_D + d];
+        sized.i[FCS_CONV_ORIGIN + d] = 0;
+    }
     return sized;
 }
 
@@ -169,7 +188,7 @@ static fcs_status conv_dx_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bo
     (void)g;
     fcs_node *p = y->in[0], *w = y->in[1];
     fcs_attrs dw = with_size(&y->attrs, w->shape);
-    if (want[0] && !(gx[0] = fcs_conv(gy, w, &y->attrs)))
+    if (want[0] && !(gx[0] = fcs_conv(gy, w, &dw)))
         return FCS_FAILED;
     if (want[1] && !(gx[1] = fcs_conv_dw(gy, p, &dw)))
         return FCS_FAILED;
@@ -185,26 +204,47 @@ static fcs_status conv_dw_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bo
     fcs_attrs dx = with_size(&y->attrs, x->shape);
     if (want[0] && !(gx[0] = fcs_conv_dx(p, gy, &dx)))
         return FCS_FAILED;
-    if (want[1] && !(gx[1] = fcs_conv(x, gy, &y->attrs)))
+    if (want[1] && !(gx[1] = fcs_conv(x, gy, &dx)))
         return FCS_FAILED;
     return FCS_OK;
 }
 
-/* Kernels are always whole, and so are samples and channels. */
-static void window_begin(const fcs_apply_args *a, const fcs_box *out, fcs_box *in, fcs_attrs *attrs)
+/* Kernels are always whole, and so are samples and channels. The form is the whole image's, and so
+ * is the place of its tiles. */
+static bool window_begin(const fcs_apply_args *a, const fcs_box *out, fcs_box *in, fcs_attrs *attrs,
+                         fcs_tiling t[3])
 {
+    bool tiled = fcs_conv_tiling(a, t);
     *attrs = a->attrs;
+    for (int d = 0; d < 3; d++) {
+        attrs->i[FCS_CONV_FORM + d] = tiled ? t[d].results : 1;
+        attrs->i[FCS_CONV_ORIGIN + d] += out->lo[FCS_D + d];
+    }
     in[0] = fcs_box_whole(a->in[0]);
     in[1] = fcs_box_whole(a->in[1]);
     in[0].lo[FCS_N] = out->lo[FCS_N];
     in[0].hi[FCS_N] = out->hi[FCS_N];
+    return tiled;
+}
+
+/* Widens the input's range [*lo, *hi), which lies in [0, n), to what whole tiles read of it. */
+static void widen(const fcs_tiling *t, const fcs_box *out, int m, int64_t n, int64_t *lo,
+                  int64_t *hi)
+{
+    int64_t first, end;
+    fcs_tiles_reads(t, out->lo[m], out->hi[m], &first, &end);
+    if (first < *lo)
+        *lo = first < 0 ? 0 : first;
+    if (end > *hi)
+        *hi = end > n ? n : end;
 }
 
 /* y[o] reads x[o * stride - lo .. + extent - 1]: what lies outside the true image becomes the box's
- * padding. */
+ * padding; what tiles read beyond that, padding below 0. */
 static void conv_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in, fcs_attrs *attrs)
 {
-    window_begin(a, out, in, attrs);
+    fcs_tiling t[3];
+    bool tiled = window_begin(a, out, in, attrs, t);
     for (int d = 0; d < 3; d++) {
         int m = FCS_D + d;
         int64_t s = stride_of(&a->attrs, d), lo = lo_of(&a->attrs, d), n = a->in[0].n[m];
@@ -212,6 +252,8 @@ static void conv_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in
                 end = (out->hi[m] - 1) * s - lo + extent(&a->attrs, d, a->in[1].n[m]);
         in[0].lo[m] = first < 0 ? 0 : first;
         in[0].hi[m] = end > n ? n : end;
+        if (tiled)
+            widen(&t[d], out, m, n, &in[0].lo[m], &in[0].hi[m]);
         attrs->i[FCS_CONV_PAD_LO + d] = in[0].lo[m] - first;
         attrs->i[FCS_CONV_PAD_HI + d] = end - in[0].hi[m];
     }
@@ -227,7 +269,8 @@ static int64_t floor_divide(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-
 static void conv_dx_window(const fcs_apply_args *a, const fcs_box *out, fcs_box *in,
                            fcs_attrs *attrs)
 {
-    window_begin(a, out, in, attrs);
+    fcs_tiling t[3];
+    bool tiled = window_begin(a, out, in, attrs, t);
     for (int d = 0; d < 3; d++) {
         int m = FCS_D + d;
         int64_t s = stride_of(&a->attrs, d), lo = lo_of(&a->attrs, d), n = a->in[0].n[m];
@@ -244,6 +287,10 @@ static void conv_dx_window(const fcs_apply_args *a, const fcs_box *out, fcs_box 
             last = n - 1;
         in[0].lo[m] = o;
         in[0].hi[m] = last + 1;
+        if (tiled)
+            widen(&t[d], out, m, n, &in[0].lo[m], &in[0].hi[m]);
+        o = in[0].lo[m];
+        last = in[0].hi[m] - 1;
         int64_t new_lo = out->lo[m] + lo - o * s, hi = (last - o) * s + span - size - new_lo;
         attrs->i[FCS_CONV_PAD_LO + d] = new_lo;
         attrs->i[FCS_CONV_PAD_HI + d] = hi < 0 ? 0 : hi;
@@ -252,37 +299,45 @@ static void conv_dx_window(const fcs_apply_args *a, const fcs_box *out, fcs_box 
 }
 
 #define MOST 1048576
-#define GEOMETRY                                                                                   \
-    {"stride", 'i', FCS_CONV_STRIDE, 3, 1, MOST, 1, "pixels from one output to the next, D,H,W"},  \
-        {"dilation",                                                                               \
-         'i',                                                                                      \
-         FCS_CONV_DILATION,                                                                        \
-         3,                                                                                        \
-         1,                                                                                        \
-         MOST,                                                                                     \
-         1,                                                                                        \
-         "pixels from one kernel tap to the next, D,H,W"},                                         \
-        {"pad_lo",                                                                                 \
-         'i',                                                                                      \
-         FCS_CONV_PAD_LO,                                                                          \
-         3,                                                                                        \
-         0,                                                                                        \
-         LARGEST,                                                                                  \
-         0,                                                                                        \
-         "zeros before the image, D,H,W (conv_dx: pixels cropped)"},                               \
-    {                                                                                              \
-        "pad_hi", 'i', FCS_CONV_PAD_HI, 3, 0, LARGEST, 0,                                          \
-            "zeros behind the image, D,H,W (conv_dx: pixels cropped)"                              \
-    }
 #define LARGEST 1099511627776.0
-static const fcs_attr conv_attrs[] = {GEOMETRY};
+/* One a line, three values each: kept apart so that the two lists below read as lists. */
+#define ATTR(name, at, min, max, standard, text)                                                   \
+    {                                                                                              \
+        name, 'i', at, 3, min, max, standard, text                                                 \
+    }
+#define STRIDE                                                                                     \
+    ATTR("stride", FCS_CONV_STRIDE, 1, MOST, 1, "from one output to the next, pixels D,H,W")
+#define DILATION                                                                                   \
+    ATTR("dilation", FCS_CONV_DILATION, 1, MOST, 1, "from one kernel tap to the next, pixels D,H,W")
+#define PAD_LO                                                                                     \
+    ATTR("pad_lo", FCS_CONV_PAD_LO, -LARGEST, LARGEST, 0,                                          \
+         "zeros before the image, D,H,W (conv_dx: pixels cropped)")
+#define PAD_HI                                                                                     \
+    ATTR("pad_hi", FCS_CONV_PAD_HI, -LARGEST, LARGEST, 0,                                          \
+         "zeros behind the image, D,H,W (conv_dx: pixels cropped)")
+#define FORM                                                                                       \
+    ATTR("form", FCS_CONV_FORM, 0, FCS_TILE_POINTS, 0,                                             \
+         "minimal filtering: results per tile, D,H,W; 1: direct sums; 0: chosen by size")
+#define ORIGIN                                                                                     \
+    ATTR("origin", FCS_CONV_ORIGIN, 0, LARGEST, 0,                                                 \
+         "place of the result in the whole image, D,H,W, from where tiles are counted")
+static const fcs_attr conv_attrs[] = {STRIDE, DILATION, PAD_LO, PAD_HI, FORM, ORIGIN};
 static const fcs_attr conv_dx_attrs[] = {
-    GEOMETRY,
-    {"size", 'i', FCS_CONV_SIZE, 3, 0, LARGEST, 0, "size of the result, D,H,W; 0: the smallest"},
+    STRIDE,
+    DILATION,
+    PAD_LO,
+    PAD_HI,
+    ATTR("size", FCS_CONV_SIZE, 0, LARGEST, 0, "size of the result, D,H,W; 0: the smallest"),
+    FORM,
+    ORIGIN,
 };
 static const fcs_attr conv_dw_attrs[] = {
-    GEOMETRY,
-    {"size", 'i', FCS_CONV_SIZE, 3, 0, LARGEST, 0, "size of the kernel, D,H,W; 0: the largest"},
+    STRIDE,
+    DILATION,
+    PAD_LO,
+    PAD_HI,
+    ATTR("size", FCS_CONV_SIZE, 0, LARGEST, 0, "size of the kernel, D,H,W; 0: the largest"),
+    FORM,
 };
 
 #include "ops/conv-cases.h"
@@ -296,7 +351,7 @@ const fcs_op fcs_op_conv = {
     .min_in = 2,
     .max_in = 2,
     .attrs = conv_attrs,
-    .n_attrs = 4,
+    .n_attrs = 6,
     .shape = conv_shape,
     .grad = conv_grad,
     .flops = conv_flops,
@@ -314,7 +369,7 @@ const fcs_op fcs_op_conv_dx = {
     .min_in = 2,
     .max_in = 2,
     .attrs = conv_dx_attrs,
-    .n_attrs = 5,
+    .n_attrs = 7,
     .shape = conv_dx_shape,
     .grad = conv_dx_grad,
     .flops = conv_dx_flops,
@@ -332,7 +387,7 @@ const fcs_op fcs_op_conv_dw = {
     .min_in = 2,
     .max_in = 2,
     .attrs = conv_dw_attrs,
-    .n_attrs = 5,
+    .n_attrs = 6,
     .shape = conv_dw_shape,
     .grad = conv_dw_grad,
     .flops = conv_dw_flops,

@@ -6,16 +6,20 @@
 
 /* Positions in fcs_attrs.i of the convolution family (conv, conv_dx, conv_dw); three values each: D
  * H W. conv:    y[n,co,o] = sum_{ci,k} x[n,ci, o*stride + k*dilation - pad_lo] * w[co,ci,k] out =
- * floor((in + pad_lo + pad_hi - dilation*(k-1) - 1) / stride) + 1; pads may be any integer >= 0
+ * floor((in + pad_lo + pad_hi - dilation*(k-1) - 1) / stride) + 1; 
  * conv_dx: inputs gy [N Co ..], w; the adjoint in x; SIZE is the spatial size of x (its output)
  *          (a transposed convolution is conv_dx applied forward; pad_lo, pad_hi are then its
- * cropping) conv_dw: inputs x, gy; the adjoint in w; SIZE is the kernel's size */
+ * cropping) conv_dw: inputs x, gy; the adjoint in w; SIZE is the kernel's size. Pads may be below 0
+ * in windows: pixels of x that conv does not read. FORM: results of a tile of minimal filtering
+ * (tiling.h); ORIGIN: where the result's first pixel lies in the whole image, for its tiles. */
 enum fcs_conv_attr {
     FCS_CONV_STRIDE = 0,
     FCS_CONV_DILATION = 3,
     FCS_CONV_PAD_LO = 6,
     FCS_CONV_PAD_HI = 9,
-    FCS_CONV_SIZE = 12
+    FCS_CONV_SIZE = 12,
+    FCS_CONV_FORM = 15,
+    FCS_CONV_ORIGIN = 18
 };
 /* matmul: rows are N, columns C: y[M,K'] = op(a) op(b); i[0] transposes a, i[1] transposes b. */
 enum fcs_matmul_attr { FCS_MATMUL_TA = 0, FCS_MATMUL_TB = 1 };

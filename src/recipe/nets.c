@@ -118,6 +118,7 @@ fcs_status fcs_net_read(const fcs_recipe *r, const char *name, fcs_net *out, fcs
     snprintf(path, sizeof path, "%s.average", name);
     out->average = fcs_recipe_number(r, path);
     read_norms(group, out);
+    out->direct = strcmp(fcs_recipe_word(r, "numerics"), "direct") == 0;
     out->optimizer =
         fcs_optimizer_find(config_setting_get_string(config_setting_get_member(optimizer, "type")));
     fcs_params_read(optimizer, out->optimizer->params, out->optimizer->n_params,

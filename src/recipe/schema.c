@@ -12,7 +12,8 @@ static const fcs_param top_params[] = {
     {"name", 's', 0, "recipe", 0, 0, NULL, "short name of the system"},
     {"title", 's', 0, "", 0, 200, NULL, "what it is, for reports"},
     {"scheme", 's', 0, "adversarial", 0, 0, NULL, "how nets, losses and data are wired"},
-    {"numerics", 's', 0, "direct", 0, 0, "direct", "forms of convolution: direct sums only"},
+    {"numerics", 's', 0, "fast", 0, 0, "fast|direct",
+     "convolutions: fast takes minimal filtering where it pays, direct never"},
 };
 static const fcs_param data_params[] = {
     {"size", 'i', 384, NULL, 1, 65536, NULL, "side of the square training crops, pixels"},

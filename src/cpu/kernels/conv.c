@@ -6,8 +6,8 @@
  * border or the end of a row, and images whose pixels fall on the same cache sets, go through a
  * patch: the MR pixels' inputs, zero padded. The sum over (tap, ci) is cut into chunks so that a
  * chunk of packed weights stays in the second cache while a block of pixels passes by. Chunks
- * depend on channels and taps only, so a window of an image has the bits of the whole. A phase
- * (axis.h) is where other forms than this direct one may come in. */
+ * depend on channels and taps only, so a window of an image has the bits of the whole. Other
+ * forms than this direct one: conv_tiled.c. */
 #include "cpu/cpu.h"
 #include "ops/axis.h"
 #include "cpu/kernels/conv.h"
@@ -391,29 +391,42 @@ static void gather_run(const fcs_cpu_call *call, bool adjoint)
     fcs_parallel(call->team, items, 1, tile_items, &g);
 }
 
-/* Under eight output channels lanes go over taps instead. */
+/* Under eight output channels lanes go over taps instead; tiles where they pay. */
 static bool few_columns(const fcs_apply_args *a) { return a->out.n[FCS_C] < 8; }
 
-static void conv_run(const fcs_cpu_call *c)
+static void any_run(const fcs_cpu_call *c, bool adjoint)
 {
-    few_columns(c->args) ? FCS_SYM(conv_few_run)(c, false) : gather_run(c, false);
+    fcs_tiling t[3];
+    if (few_columns(c->args))
+        FCS_SYM(conv_few_run)(c, adjoint);
+    else if (fcs_conv_tiling(c->args, t))
+        FCS_SYM(conv_tiled_run)(c, t);
+    else
+        gather_run(c, adjoint);
 }
 
-static void conv_dx_run(const fcs_cpu_call *c)
+static size_t any_scratch(const fcs_apply_args *a, int threads, bool adjoint)
 {
-    few_columns(c->args) ? FCS_SYM(conv_few_run)(c, true) : gather_run(c, true);
+    fcs_tiling t[3];
+    if (few_columns(a))
+        return FCS_SYM(conv_few_scratch)(a, threads, adjoint);
+    if (fcs_conv_tiling(a, t))
+        return FCS_SYM(conv_tiled_scratch)(a, t, threads);
+    return gather_scratch(a, threads, adjoint);
 }
+
+static void conv_run(const fcs_cpu_call *c) { any_run(c, false); }
+
+static void conv_dx_run(const fcs_cpu_call *c) { any_run(c, true); }
 
 static size_t conv_scratch(const fcs_apply_args *a, int threads)
 {
-    return few_columns(a) ? FCS_SYM(conv_few_scratch)(a, threads, false)
-                          : gather_scratch(a, threads, false);
+    return any_scratch(a, threads, false);
 }
 
 static size_t conv_dx_scratch(const fcs_apply_args *a, int threads)
 {
-    return few_columns(a) ? FCS_SYM(conv_few_scratch)(a, threads, true)
-                          : gather_scratch(a, threads, true);
+    return any_scratch(a, threads, true);
 }
 
 const fcs_cpu_op FCS_SYM(op_conv) = {conv_run, conv_scratch, NULL};

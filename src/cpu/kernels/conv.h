@@ -4,10 +4,18 @@
 
 #include "cpu/cpu.h"
 #include "cpu/kernels/gemm.h"
+#include "ops/tiling.h"
 
 /* conv and, with adjoint, conv_dx for under eight output channels (conv_few.c). */
 void FCS_SYM(conv_few_run)(const fcs_cpu_call *call, bool adjoint);
 size_t FCS_SYM(conv_few_scratch)(const fcs_apply_args *a, int threads, bool adjoint);
+
+/* conv and conv_dx by minimal filtering (conv_tiled.c). */
+void FCS_SYM(conv_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3]);
+size_t FCS_SYM(conv_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3], int threads);
+/* conv_dw by the same (conv_dw_tiled.c). */
+void FCS_SYM(conv_dw_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3]);
+size_t FCS_SYM(conv_dw_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3], int threads);
 
 extern const fcs_cpu_op FCS_SYM(op_conv), FCS_SYM(op_conv_dx), FCS_SYM(op_conv_dw),
     FCS_SYM(op_matmul);

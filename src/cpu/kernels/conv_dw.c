@@ -478,4 +478,17 @@ static void dw_run(const fcs_cpu_call *call)
         fcs_parallel(call->team, floats, 16384, dw_add_parts, &w);
 }
 
-const fcs_cpu_op FCS_SYM(op_conv_dw) = {dw_run, dw_scratch, NULL};
+static void any_run(const fcs_cpu_call *c)
+{
+    fcs_tiling t[3];
+    fcs_conv_tiling(c->args, t) ? FCS_SYM(conv_dw_tiled_run)(c, t) : dw_run(c);
+}
+
+static size_t any_scratch(const fcs_apply_args *a, int threads)
+{
+    fcs_tiling t[3];
+    return fcs_conv_tiling(a, t) ? FCS_SYM(conv_dw_tiled_scratch)(a, t, threads)
+                                 : dw_scratch(a, threads);
+}
+
+const fcs_cpu_op FCS_SYM(op_conv_dw) = {any_run, any_scratch, NULL};

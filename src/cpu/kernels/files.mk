@@ -1,6 +1,9 @@
 KERNEL_SOURCES += src/cpu/kernels/conv.c
 KERNEL_SOURCES += src/cpu/kernels/conv_few.c
 KERNEL_SOURCES += src/cpu/kernels/conv_dw.c
+KERNEL_SOURCES += src/cpu/kernels/forms.c
+KERNEL_SOURCES += src/cpu/kernels/conv_tiled.c
+KERNEL_SOURCES += src/cpu/kernels/conv_dw_tiled.c
 KERNEL_SOURCES += src/cpu/kernels/matmul.c
 KERNEL_SOURCES += src/cpu/kernels/lanes.c
 KERNEL_SOURCES += src/cpu/kernels/sum.c
@@ -18,7 +21,7 @@ KERNEL_SOURCES += src/cpu/kernels/source.c
 KERNEL_SOURCES += src/cpu/kernels/peak.c
 KERNEL_SOURCES += src/cpu/kernels/table.c
 KERNEL_SOURCES += src/cpu/kernels/kernels.h src/cpu/kernels/lanes_math.h src/cpu/kernels/rows.h
-KERNEL_SOURCES += src/cpu/kernels/simd.h src/cpu/kernels/gemm.h src/ops/axis.h src/cpu/kernels/conv.h
+KERNEL_SOURCES += src/cpu/kernels/simd.h src/cpu/kernels/gemm.h src/cpu/kernels/conv.h src/cpu/kernels/forms.h src/cpu/kernels/tiles.h
 KERNEL_SOURCES += src/cpu/kernels/max_window.h
 # A yardstick, built by tests/bench-openblas.sh only.
 EXTRA_PROGRAMS = tests/bench_openblas

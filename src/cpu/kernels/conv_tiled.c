@@ -1,0 +1,324 @@
+/* conv_tiled.c: conv and conv_dx by minimal filtering (ops/tiling.h says which form, and where the
+ * tiles lie).
+ *
+ * A block of tiles goes through: transform of its pixels, V[point][tile][kernel, channel]; one
+ * product per point with the transformed weights, M[point][tile][column], some columns at a time;
+ * transform back, each pixel written once. V and M of a block stay in the caches; weights are
+ * transformed once per call. The numbers of a tile depend on nothing but its pixels: neither the
+ * block nor the thread nor the border changes the sequence of operations. */
+#include "cpu/kernels/conv.h"
+#include "cpu/kernels/tiles.h"
+
+enum {
+    BLOCK = 24, /* tiles of a work item, a multiple of FCS_MR */
+    CHUNK = 64, /* columns that are transformed back at a time */
+    PACK = 16,  /* input channels whose weights are transformed at a time */
+    MOST_READS = FCS_TILE_STRIDE * FCS_TILE_STRIDE * FCS_TILE_STRIDE
+};
+
+typedef struct tiled {
+    fcs_view in, out;
+    const float *w;
+    int64_t lane_step, k_step, tap_step; /* of w: output channel, input channel, tap */
+    fcs_tiling t[3];
+    fcs_transform forward, weight, back;
+    int64_t points, reads, writes; /* of all axes */
+    int64_t channels;              /* of in */
+    int64_t depth;                 /* floats per point and tile: reads x channels as stored */
+    int64_t sums;                  /* products per point and result: reads x channels */
+    int64_t columns, chunks;       /* per written image */
+    int64_t tiles, block, plane_in, plane_out;
+    int64_t run[MOST_READS];
+    fcs_tile_place *place[3];
+    float *weights; /* [written image, chunk][point][block of NR columns][kernel, channel][NR] */
+    float *local;
+    size_t local_floats;
+} tiled;
+
+static fcs_transform transform_of(const fcs_tiling t[3], char which)
+{
+    fcs_transform r;
+    for (int i = 0; i < 3; i++) {
+        const fcs_passes *p = FCS_SYM(form_passes)(t[i].form);
+        r.n[i] = t[i].points;
+        r.pass[i] = which == 'i' ? p->in : which == 'w' ? p->weights : p->out;
+        r.from[i] = which == 'w' ? t[i].taps : t[i].points;
+        r.to[i] = which == 'o' ? t[i].results : t[i].points;
+    }
+    return r;
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3], int threads)
+{
+    bool adjoint = t[0].adjoint;
+    int64_t taps = 1;
+    *f = (tiled){.points = 1, .reads = 1, .writes = 1, .tiles = a->out.n[FCS_N]};
+    for (int i = 0; i < 3; i++) {
+        f->t[i] = t[i];
+        f->points *= t[i].points;
+        f->reads *= t[i].reads;
+        f->writes *= t[i].writes;
+        f->tiles *= t[i].tiles;
+        taps *= t[i].taps;
+    }
+    f->channels = a->in[1].n[adjoint ? FCS_N : FCS_C];
+    f->sums = f->reads * f->channels;
+    f->depth = f->reads * fcs_channel_stride(f->channels);
+    f->columns = fcs_channel_stride(a->out.n[FCS_C]);
+    f->chunks = (f->columns + CHUNK - 1) / CHUNK;
+    int64_t block = f->tiles / (4 * threads);
+    f->block = block > BLOCK ? BLOCK : (block / FCS_MR + 1) * FCS_MR;
+    f->plane_in = fcs_plane(f->block * f->depth);
+    f->plane_out = fcs_plane(f->block * least(f->columns, CHUNK));
+    int64_t work = f->points * (f->plane_in + f->plane_out + fcs_channel_stride(f->channels)),
+            pack = taps * PACK * FCS_NR;
+    f->local_floats = (size_t)(work > pack ? work : pack);
+    f->forward = transform_of(t, 'i');
+    f->weight = transform_of(t, 'w');
+    f->back = transform_of(t, 'o');
+}
+
+static size_t tiled_places(const tiled *f)
+{
+    return fcs_lines((size_t)(f->t[0].tiles + f->t[1].tiles + f->t[2].tiles) *
+                     sizeof(fcs_tile_place));
+}
+
+static size_t tiled_weights(const tiled *f)
+{
+    return (size_t)(f->points * f->sums * f->writes * f->columns);
+}
+
+size_t FCS_SYM(conv_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3], int threads)
+{
+    tiled f;
+    tiled_init(&f, a, t, threads);
+    return tiled_places(&f) + fcs_lines(tiled_weights(&f) * sizeof(float)) +
+           (size_t)threads * fcs_lines(f.local_floats * sizeof(float));
+}
+
+static float *local_of(const tiled *f, int thread)
+{
+    return f->local + (size_t)thread * (fcs_lines(f->local_floats * sizeof(float)) / sizeof(float));
+}
+
+/* ---- weights ---- */
+
+/* Where written image v's columns from `column` on begin, and how wide their chunk is. */
+static float *chunk_weights(const tiled *f, int64_t v, int64_t chunk, int64_t *width)
+{
+    int64_t first = chunk * CHUNK;
+    *width = least(CHUNK, f->columns - first);
+    return f->weights + f->points * f->sums * (v * f->columns + first);
+}
+
+/* The taps of kernel c (of those that add up) and written image v for `n` input channels from k on
+ * and `width` columns: y[tap][k][width], zeros where there is no tap. */
+static void pack_taps(const tiled *f, const int64_t c[3], const int64_t v[3], int64_t k, int64_t n,
+                      int64_t first, int64_t width, float *y)
+{
+    int64_t lanes = least(f->out.shape.n[FCS_C] - first, width), tap[3], at[3];
+    int64_t taps = (int64_t)f->t[0].taps * f->t[1].taps * f->t[2].taps;
+    for (int64_t j = 0; j < taps; j++, y += PACK * width) {
+        fcs_split(j, f->t[1].taps, f->t[2].taps, at);
+        for (int i = 0; i < 3; i++)
+            tap[i] = fcs_tile_tap(&f->t[i], c[i], v[i], at[i]);
+        int64_t index = (tap[0] * f->t[1].dims.kernel + tap[1]) * f->t[2].dims.kernel + tap[2];
+        if (tap[0] < 0 || tap[1] < 0 || tap[2] < 0 || lanes <= 0)
+            memset(y, 0, (size_t)(n * width) * sizeof *y);
+        else
+            fcs_pack(y, f->w + index * f->tap_step + k * f->k_step + first * f->lane_step, n,
+                     f->k_step, f->lane_step, lanes, width);
+    }
+}
+
+/* All weights of PACK input channels, one kernel, one block of columns. */
+static void pack_block(const tiled *f, int64_t v, int64_t at, int64_t c, int64_t k, float *taps)
+{
+    int64_t chunk_width, cs[3], vs[3], column = at * FCS_NR, n = least(PACK, f->channels - k);
+    int64_t chunk = column / CHUNK, inside = column % CHUNK;
+    float *y = chunk_weights(f, v, chunk, &chunk_width);
+    int64_t width = chunk_width - inside < FCS_NR ? FCS_VLEN : FCS_NR;
+    int64_t xs[3] = {0, 0, PACK * width}, ys[3] = {0, 0, chunk_width * f->sums};
+    for (int i = 1; i >= 0; i--) {
+        xs[i] = xs[i + 1] * f->t[i + 1].taps;
+        ys[i] = ys[i + 1] * f->t[i + 1].points;
+    }
+    fcs_split(c, f->t[1].reads, f->t[2].reads, cs);
+    fcs_split(v, f->t[1].writes, f->t[2].writes, vs);
+    pack_taps(f, cs, vs, k, n, column, width, taps);
+    y += inside * f->sums + (c * f->channels + k) * width;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t lane = 0; lane < width; lane += FCS_VLEN)
+            FCS_SYM(transform)(&f->weight, taps + i * width + lane, xs, y + i * width + lane, ys);
+}
+
+static int64_t column_blocks(const tiled *f) { return (f->columns + FCS_NR - 1) / FCS_NR; }
+
+static int64_t pack_groups(const tiled *f) { return (f->channels + PACK - 1) / PACK; }
+
+static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const tiled *f = arg;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t k = i % pack_groups(f) * PACK, rest = i / pack_groups(f);
+        int64_t c = rest % f->reads, at = rest / f->reads % column_blocks(f),
+                v = rest / f->reads / column_blocks(f);
+        pack_block(f, v, at, c, k, local_of(f, thread));
+    }
+}
+
+/* ---- tiles ---- */
+
+typedef struct tile {
+    int64_t n;
+    const fcs_tile_place *place[3];
+} tile;
+
+static tile tile_at(const tiled *f, int64_t i)
+{
+    int64_t at[3];
+    fcs_split(i, f->t[1].tiles, f->t[2].tiles, at);
+    tile t = {.n = at[0] / f->t[0].tiles};
+    at[0] %= f->t[0].tiles;
+    for (int k = 0; k < 3; k++)
+        t.place[k] = f->place[k] + at[k];
+    return t;
+}
+
+/* The pixels that kernel c reads. */
+static fcs_tile_box tile_box(const tiled *f, const tile *t, const int64_t c[3])
+{
+    fcs_tile_box b = {.n = t->n};
+    for (int k = 0; k < 3; k++) {
+        b.first[k] = t->place[k]->read + c[k];
+        b.step[k] = t->place[k]->read_step;
+        b.count[k] = f->t[k].points;
+    }
+    return b;
+}
+
+static void tile_in(const tiled *f, const tile *t, float *v, float *patch)
+{
+    int64_t ys[3] = {f->plane_in * f->t[1].points * f->t[2].points, f->plane_in * f->t[2].points,
+                     f->plane_in};
+    for (int64_t i = 0; i < f->reads; i++, v += f->in.cs) {
+        int64_t c[3], xs[3];
+        fcs_split(i, f->t[1].reads, f->t[2].reads, c);
+        fcs_tile_box box = tile_box(f, t, c);
+        const float *x = fcs_tile_pixels(&f->in, &box, 0, f->in.cs, xs, patch);
+        for (int64_t lane = 0; lane < f->in.cs; lane += FCS_VLEN)
+            FCS_SYM(transform)(&f->forward, x + lane, xs, v + lane, ys);
+    }
+}
+
+/* Results of a tile along an axis that lie in the image: [*lo, *hi). */
+static void tile_range(const tiled *f, const tile *t, int axis, int64_t v, int64_t *lo, int64_t *hi)
+{
+    const fcs_tile_place *p = t->place[axis];
+    *lo = 0;
+    *hi = f->t[axis].results;
+    while (*lo < *hi && p->write[v] + p->write_step * *lo < 0)
+        ++*lo;
+    while (*hi > *lo && p->write[v] + p->write_step * (*hi - 1) >= f->out.shape.n[FCS_D + axis])
+        --*hi;
+}
+
+/* `width` columns from `first` on of written image v. */
+static void tile_out(const tiled *f, const tile *t, const int64_t v[3], const float *m,
+                     int64_t first, int64_t width)
+{
+    float y[FCS_TILING_POINTS * FCS_VLEN];
+    const int64_t *size = f->out.shape.n + FCS_D;
+    int64_t lo[3], hi[3], r1 = f->t[1].results, r2 = f->t[2].results;
+    int64_t xs[3] = {f->plane_out * f->t[1].points * f->t[2].points, f->plane_out * f->t[2].points,
+                     f->plane_out};
+    int64_t ys[3] = {r1 * r2 * FCS_VLEN, r2 * FCS_VLEN, FCS_VLEN};
+    for (int k = 0; k < 3; k++)
+        tile_range(f, t, k, v[k], &lo[k], &hi[k]);
+    const fcs_tile_place *pz = t->place[0], *py = t->place[1], *px = t->place[2];
+    for (int64_t lane = 0; lane < width; lane += FCS_VLEN) {
+        FCS_SYM(transform)(&f->back, m + lane, xs, y, ys);
+        for (int64_t i = lo[0]; i < hi[0]; i++)
+            for (int64_t j = lo[1]; j < hi[1]; j++) {
+                int64_t at = (t->n * size[0] + pz->write[v[0]] + pz->write_step * i) * size[1] +
+                             py->write[v[1]] + py->write_step * j;
+                at = at * size[2] + px->write[v[2]];
+                for (int64_t k = lo[2]; k < hi[2]; k++)
+                    fcs_vstore(f->out.p + (at + px->write_step * k) * f->out.cs + first + lane,
+                               fcs_vload(y + ((i * r1 + j) * r2 + k) * FCS_VLEN));
+            }
+    }
+}
+
+/* M = V U for one chunk of columns. */
+static void block_product(const tiled *f, const float *v, const float *w, int64_t rows,
+                          int64_t width, float *m)
+{
+    float *out[FCS_MR];
+    for (int64_t p = 0; p < f->points; p++)
+        for (int64_t at = 0; at < width; at += FCS_NR)
+            for (int64_t r = 0; r < rows; r += FCS_MR) {
+                for (int i = 0; i < FCS_MR; i++)
+                    out[i] = m + p * f->plane_out + (r + i) * width;
+                fcs_tile_runs(f->reads, f->run, f->channels, v + p * f->plane_in + r * f->depth,
+                              f->depth, w + (p * width + at) * f->sums,
+                              width - at < FCS_NR ? FCS_VLEN : FCS_NR, out, at, false);
+            }
+}
+
+static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const tiled *f = arg;
+    float *v = local_of(f, thread), *m = v + f->points * f->plane_in,
+          *patch = m + f->points * f->plane_out;
+    for (int64_t item = begin; item < end; item++) {
+        int64_t first = item * f->block, count = least(f->block, f->tiles - first),
+                rows = (count + FCS_MR - 1) / FCS_MR * FCS_MR;
+        tile t[BLOCK];
+        for (int64_t i = 0; i < count; i++) {
+            t[i] = tile_at(f, first + i);
+            tile_in(f, &t[i], v + i * f->depth, patch);
+        }
+        for (int64_t p = 0; p < f->points && rows > count; p++)
+            memset(v + p * f->plane_in + count * f->depth, 0,
+                   (size_t)((rows - count) * f->depth) * sizeof *v);
+        for (int64_t i = 0; i < f->writes * f->chunks; i++) {
+            int64_t width, written[3], chunk = i % f->chunks;
+            const float *w = chunk_weights(f, i / f->chunks, chunk, &width);
+            fcs_split(i / f->chunks, f->t[1].writes, f->t[2].writes, written);
+            block_product(f, v, w, rows, width, m);
+            for (int64_t k = 0; k < count; k++)
+                tile_out(f, &t[k], written, m + k * width, chunk * CHUNK, width);
+        }
+    }
+}
+
+void FCS_SYM(conv_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3])
+{
+    tiled f;
+    tiled_init(&f, call->args, t, fcs_team_size(call->team));
+    bool adjoint = t[0].adjoint;
+    int64_t taps = t[0].dims.kernel * t[1].dims.kernel * t[2].dims.kernel;
+    fcs_tile_place *place = call->scratch;
+    f.in = call->in[0];
+    f.out = call->out;
+    f.w = call->in[1].p;
+    f.tap_step = call->in[1].cs;
+    f.lane_step = adjoint ? 1 : taps * f.tap_step;
+    f.k_step = adjoint ? taps * f.tap_step : 1;
+    for (int k = 0; k < 3; k++) {
+        f.place[k] = place;
+        for (int64_t i = 0; i < t[k].tiles; i++)
+            *place++ = fcs_tile_at(&t[k], i);
+    }
+    for (int64_t i = 0; i < f.reads; i++)
+        f.run[i] = i * f.in.cs;
+    f.weights = (float *)(void *)((char *)call->scratch + tiled_places(&f));
+    f.local = f.weights + fcs_lines(tiled_weights(&f) * sizeof(float)) / sizeof(float);
+    fcs_parallel(call->team, f.writes * column_blocks(&f) * f.reads * pack_groups(&f), 1,
+                 pack_items, &f);
+    fcs_parallel(call->team, (f.tiles + f.block - 1) / f.block, 1, tile_items, &f);
+}

@@ -1,0 +1,71 @@
+/* tiles.h: what the kernels of minimal filtering share: tiles of an image, where they lie or as
+ * zero-padded copies. */
+#ifndef FCS_TILES_H
+#define FCS_TILES_H
+
+#include "cpu/cpu.h"
+#include "cpu/kernels/forms.h"
+
+/* Pixels first[axis] + step[axis] * i, i < count[axis], of sample n of an image. */
+typedef struct fcs_tile_box {
+    int64_t n, first[3], step[3], count[3];
+} fcs_tile_box;
+
+/* An odd number of cache lines: planes of points must not fall on the same cache sets. */
+static inline int64_t fcs_plane(int64_t floats) { return (floats / 16 | 1) * 16; }
+
+/* Number i of a product of three counts, as three numbers. */
+static inline void fcs_split(int64_t i, int64_t n1, int64_t n2, int64_t at[3])
+{
+    at[0] = i / (n1 * n2);
+    at[1] = i / n2 % n1;
+    at[2] = i % n2;
+}
+
+/* `width` channels from `channel` on of the box's pixels, zeros outside the image. */
+static inline void fcs_tile_copy(const fcs_view *image, const fcs_tile_box *b, int64_t channel,
+                                 int64_t width, float *y)
+{
+    const int64_t *size = image->shape.n + FCS_D;
+    for (int64_t i = 0; i < b->count[0] * b->count[1] * b->count[2]; i++, y += width) {
+        int64_t at[3], p = b->n;
+        bool inside = true;
+        fcs_split(i, b->count[1], b->count[2], at);
+        for (int k = 0; k < 3; k++) {
+            int64_t q = b->first[k] + b->step[k] * at[k];
+            inside = inside && q >= 0 && q < size[k];
+            p = p * size[k] + q;
+        }
+        if (inside)
+            memcpy(y, image->p + p * image->cs + channel, (size_t)width * sizeof *y);
+        else
+            memset(y, 0, (size_t)width * sizeof *y);
+    }
+}
+
+/* The box's pixels from `channel` on, where they lie or, where some are outside, in patch; and
+ * their strides. */
+static inline const float *fcs_tile_pixels(const fcs_view *image, const fcs_tile_box *b,
+                                           int64_t channel, int64_t width, int64_t xs[3],
+                                           float *patch)
+{
+    const int64_t *size = image->shape.n + FCS_D;
+    int64_t at = b->n, step;
+    bool inside = true;
+    for (int k = 0; k < 3; k++) {
+        inside =
+            inside && b->first[k] >= 0 && b->first[k] + b->step[k] * (b->count[k] - 1) < size[k];
+        at = at * size[k] + b->first[k];
+    }
+    step = inside ? image->cs : width;
+    for (int k = 2; k >= 0; k--) {
+        xs[k] = inside ? step * b->step[k] : step;
+        step *= inside ? size[k] : b->count[k];
+    }
+    if (inside)
+        return image->p + at * image->cs + channel;
+    fcs_tile_copy(image, b, channel, width, patch);
+    return patch;
+}
+
+#endif

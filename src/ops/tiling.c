@@ -1,0 +1,280 @@
+/* tiling.c: choice and geometry of tiles for minimal filtering. */
+#include "ops/tiling.h"
+#include <string.h>
+
+/* Errors: about three times the largest met on random data, in units of 2^-24 times the sum over
+ * channels of max |tile| times the sum of |w|, per axis. */
+const fcs_form fcs_forms[] = {
+    {2, 2, true, 3},  {3, 2, true, 3},  {2, 3, true, 3},  {4, 3, false, 4},
+    {3, 4, false, 4}, {2, 5, false, 4}, {4, 5, false, 6},
+};
+const int fcs_n_forms = (int)(sizeof fcs_forms / sizeof *fcs_forms);
+
+static int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+
+static int64_t ceil_div(int64_t a, int64_t b) { return -floor_div(-a, b); }
+
+/* ---- geometry ---- */
+
+/* Where the tiles of one interleaved image lie: tile t begins at q = first + results * t of its
+ * lattice, and reads or writes base + step * q. */
+typedef struct image {
+    int64_t read, read_step, write[FCS_TILE_STRIDE], write_step;
+    int64_t first, tiles;
+} image;
+
+/* The lattices and a q at which a tile begins. */
+static int64_t image_lattices(const fcs_tiling *t, int64_t r, image *i)
+{
+    fcs_conv_dims d = t->dims;
+    if (d.stride == 1) {
+        i->read = t->adjoint ? r + d.pad - (d.kernel - 1) * d.dilation : r - d.pad;
+        i->read_step = i->write_step = d.dilation;
+        i->write[0] = r;
+        return -floor_div(t->origin + r, d.dilation);
+    }
+    if (!t->adjoint) {
+        i->read = -d.pad;
+        i->read_step = d.stride;
+        i->write[0] = 0;
+        i->write_step = 1;
+        return -t->origin;
+    }
+    i->read = 0;
+    i->read_step = 1;
+    i->write_step = d.stride;
+    for (int64_t v = 0; v < d.stride; v++)
+        i->write[v] = v - d.stride * fcs_axis_adjoint(d, v).offset;
+    int64_t v = (d.stride - t->origin % d.stride) % d.stride;
+    return fcs_axis_adjoint(d, v).offset - (t->origin + v) / d.stride;
+}
+
+static int64_t written(const fcs_tiling *t) { return t->adjoint ? t->dims.x : t->dims.y; }
+
+static void image_of(const fcs_tiling *t, int64_t r, image *i)
+{
+    int64_t anchor = image_lattices(t, r, i), lo = INT64_MAX, hi = INT64_MIN;
+    for (int64_t v = 0; v < t->writes; v++) {
+        int64_t begin = ceil_div(-i->write[v], i->write_step),
+                last = floor_div(written(t) - 1 - i->write[v], i->write_step);
+        lo = begin < lo ? begin : lo;
+        hi = last > hi ? last : hi;
+    }
+    i->first = anchor + t->results * floor_div(lo - anchor, t->results);
+    i->tiles = hi < lo ? 0 : (hi - i->first) / t->results + 1;
+}
+
+fcs_tile_place fcs_tile_at(const fcs_tiling *t, int64_t tile)
+{
+    image i;
+    int64_t r = 0;
+    for (image_of(t, r, &i); tile >= i.tiles; image_of(t, ++r, &i))
+        tile -= i.tiles;
+    int64_t q = i.first + t->results * tile;
+    fcs_tile_place p = {
+        .read = i.read + i.read_step * q, .read_step = i.read_step, .write_step = i.write_step};
+    for (int64_t v = 0; v < t->writes; v++)
+        p.write[v] = i.write[v] + i.write_step * q;
+    return p;
+}
+
+int64_t fcs_tile_tap(const fcs_tiling *t, int64_t c, int64_t v, int64_t j)
+{
+    fcs_conv_dims d = t->dims;
+    int64_t k = c + d.stride * j;
+    if (t->adjoint) {
+        fcs_axis a = fcs_axis_adjoint(d, v);
+        k = j < a.taps ? a.k0 + a.dk * j : d.kernel;
+    }
+    return k < d.kernel ? k : -1;
+}
+
+void fcs_tiles_reads(const fcs_tiling *t, int64_t from, int64_t to, int64_t *lo, int64_t *hi)
+{
+    *lo = INT64_MAX;
+    *hi = INT64_MIN;
+    for (int64_t r = 0; r < t->images; r++)
+        for (int64_t v = 0; v < t->writes; v++) {
+            image i;
+            image_of(t, r, &i);
+            int64_t begin = ceil_div(from - i.write[v], i.write_step),
+                    last = floor_div(to - 1 - i.write[v], i.write_step);
+            if (last < begin)
+                continue;
+            begin = i.first + floor_div(begin - i.first, t->results) * t->results;
+            last = i.first + floor_div(last - i.first, t->results) * t->results + t->points - 1;
+            begin = i.read + i.read_step * begin;
+            last = i.read + i.read_step * last + t->reads;
+            *lo = begin < *lo ? begin : *lo;
+            *hi = last > *hi ? last : *hi;
+        }
+}
+
+/* ---- choice ---- */
+
+static bool is_op(const fcs_apply_args *a, const char *name) { return !strcmp(a->op->name, name); }
+
+typedef struct problem {
+    fcs_shape x, w, y;
+    bool adjoint;
+    fcs_conv_dims dims[3];
+} problem;
+
+static problem problem_of(const fcs_apply_args *a)
+{
+    problem p = {.adjoint = is_op(a, "conv_dx")};
+    bool dw = is_op(a, "conv_dw");
+    p.x = p.adjoint ? a->out : a->in[0];
+    p.w = dw ? a->out : a->in[1];
+    p.y = p.adjoint ? a->in[0] : dw ? a->in[1] : a->out;
+    for (int i = 0; i < 3; i++)
+        p.dims[i] = fcs_conv_dims_of(&a->attrs, p.x, p.w, p.y, i);
+    return p;
+}
+
+/* F(results, taps) of an axis, -1 where there is none. */
+static int find_form(int64_t results, int64_t taps)
+{
+    for (int i = 0; i < fcs_n_forms; i++)
+        if (fcs_forms[i].results == results && fcs_forms[i].taps == taps)
+            return i;
+    return -1;
+}
+
+/* The axis with tiles of so many results (1: no form). False where that cannot be. */
+static bool tile_axis(const problem *p, int axis, int64_t origin, int64_t results, fcs_tiling *t)
+{
+    fcs_conv_dims d = p->dims[axis];
+    int64_t taps = (d.kernel + d.stride - 1) / d.stride;
+    bool plain = d.kernel == 1 && d.stride == 1;
+    if (plain)
+        results = 1;
+    *t = (fcs_tiling){.dims = d, .adjoint = p->adjoint, .origin = origin};
+    if ((d.stride > 1 && d.dilation > 1) || d.stride > FCS_TILE_STRIDE || (taps < 2 && !plain) ||
+        taps + results - 1 > FCS_TILE_POINTS)
+        return false;
+    t->form = find_form(results, taps);
+    if (t->form < 0 && results > 1)
+        return false;
+    t->results = (int)results;
+    t->taps = (int)taps;
+    t->points = t->results + t->taps - 1;
+    t->images = d.stride == 1 ? (d.dilation < written(t) ? d.dilation : written(t)) : 1;
+    t->reads = p->adjoint ? 1 : d.stride;
+    t->writes = p->adjoint ? d.stride : 1;
+    for (int64_t r = 0; r < t->images; r++) {
+        image i;
+        image_of(t, r, &i);
+        t->tiles += i.tiles;
+    }
+    return true;
+}
+
+/* Work in multiplications and additions of the product; an element that is transformed costs as
+ * much as some of them. Measured on AVX2: 4 cycles for 8 lanes. */
+static const double in_cost = 8, out_cost = 6, weight_cost = 12, least_gain = 1.25;
+
+static double tiling_cost(const problem *p, const fcs_tiling t[3])
+{
+    double points = 1, tiles = (double)p->x.n[FCS_N], ci = (double)p->w.n[FCS_C],
+           co = (double)p->w.n[FCS_N];
+    double in = p->adjoint ? co : ci, out = p->adjoint ? ci : co;
+    for (int i = 0; i < 3; i++) {
+        points *= t[i].points;
+        tiles *= (double)t[i].tiles;
+        in *= (double)t[i].reads;
+        out *= (double)t[i].writes;
+    }
+    if (points > FCS_TILING_POINTS)
+        return -1;
+    return points * (tiles * (in * out + in_cost * in + out_cost * out) + weight_cost * in * out);
+}
+
+static double direct_cost(const problem *p)
+{
+    double work = (double)(p->w.n[FCS_N] * p->w.n[FCS_C] * p->y.n[FCS_N]);
+    for (int i = 0; i < 3; i++)
+        work *= (double)(p->dims[i].kernel * p->dims[i].y);
+    return work;
+}
+
+/* The cheapest of all combinations of forms, or none. */
+static bool choose(const problem *p, const int64_t *origin, fcs_tiling best[3])
+{
+    enum { N = 4 }; /* results 1 .. N along each axis */
+    fcs_tiling all[3][N];
+    bool fits[3][N], found = false;
+    double least = direct_cost(p) / least_gain;
+    if (p->w.n[FCS_N] < 16 || p->w.n[FCS_C] < 16)
+        return false;
+    for (int d = 0; d < 3; d++)
+        for (int i = 0; i < N; i++)
+            fits[d][i] =
+                (i == 0 || p->dims[d].kernel > 1) && tile_axis(p, d, origin[d], i + 1, &all[d][i]);
+    for (int i = 1; i < N * N * N; i++) {
+        int which[3] = {i / (N * N), i / N % N, i % N};
+        if (!fits[0][which[0]] || !fits[1][which[1]] || !fits[2][which[2]])
+            continue;
+        fcs_tiling t[3] = {all[0][which[0]], all[1][which[1]], all[2][which[2]]};
+        double cost = tiling_cost(p, t);
+        if (!(cost > 0 && cost < least))
+            continue;
+        least = cost;
+        found = true;
+        memcpy(best, t, sizeof t);
+    }
+    return found;
+}
+
+/* The attribute's three values; true where all are 1, or nothing is left of them. */
+static bool explicit_tiling(const problem *p, const fcs_attrs *a, fcs_tiling t[3])
+{
+    int64_t points = 1, results = 1;
+    if (p->w.n[FCS_N] < FCS_TILING_CHANNELS || p->w.n[FCS_C] < FCS_TILING_CHANNELS)
+        return false;
+    for (int d = 0; d < 3; d++) {
+        int64_t form = a->i[FCS_CONV_FORM + d];
+        if (!tile_axis(p, d, a->i[FCS_CONV_ORIGIN + d], form ? form : 1, &t[d]))
+            return false;
+        points *= t[d].points;
+        results *= t[d].results;
+    }
+    return points <= FCS_TILING_POINTS && results > 1;
+}
+
+static bool all_are(const fcs_attrs *a, int64_t value)
+{
+    const int64_t *form = a->i + FCS_CONV_FORM;
+    return form[0] == value && form[1] == value && form[2] == value;
+}
+
+bool fcs_conv_tiling(const fcs_apply_args *a, fcs_tiling t[3])
+{
+    problem p = problem_of(a);
+    if (all_are(&a->attrs, 1))
+        return false;
+    return all_are(&a->attrs, 0) ? choose(&p, a->attrs.i + FCS_CONV_ORIGIN, t)
+                                 : explicit_tiling(&p, &a->attrs, t);
+}
+
+bool fcs_conv_form_fits(const fcs_apply_args *a)
+{
+    problem p = problem_of(a);
+    fcs_tiling t[3];
+    return all_are(&a->attrs, 0) || all_are(&a->attrs, 1) || explicit_tiling(&p, &a->attrs, t);
+}
+
+double fcs_conv_form_error(const fcs_apply_args *a)
+{
+    fcs_tiling t[3];
+    double error = 1;
+    bool exact = true;
+    if (!fcs_conv_tiling(a, t))
+        return 0;
+    for (int d = 0; d < 3; d++)
+        if (t[d].form >= 0) {
+            error *= fcs_forms[t[d].form].error;
+            exact = exact && fcs_forms[t[d].form].dyadic;
+        }
+    return exact ? 0 : error;
+}

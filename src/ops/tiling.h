@@ -1,0 +1,61 @@
+/* tiling.h: convolutions by minimal filtering: which form, and where its tiles lie.
+ *
+ * F(m, r) gives m results of an r-tap filter with m + r - 1 products (Winograd 1980; Toom-Cook),
+ * here along each axis of a convolution (Lavin and Gray 2016). Dilation d makes d interleaved
+ * images; stride s makes s kernels of ceil(k / s) taps that add up (conv) or write s interleaved
+ * results (conv_dx). One tile reads the same pixels for all of them. Tiles are counted from the
+ * whole image's first pixel, so a window of an image has the bits of the whole. conv_dw is the
+ * derivative of conv's form in the kernel: it has conv's tiles. */
+#ifndef FCS_TILING_H
+#define FCS_TILING_H
+
+#include "ops/axis.h"
+
+enum {
+    FCS_TILE_STRIDE = 4,     /* the largest stride of a tiled axis */
+    FCS_TILE_POINTS = 8,     /* products of a form, at most */
+    FCS_TILING_POINTS = 256, /* those of all axes together, at most */
+    FCS_TILING_CHANNELS = 8  /* least number on both sides: whole vectors of channels */
+};
+
+/* F(results, taps). results = 1: an axis without a form: as many products as taps. */
+typedef struct fcs_form {
+    int results, taps;
+    bool dyadic;  /* its constants are multiples of 1/2: exact on integers */
+    double error; /* factor of the bound per element, one axis (docs/cross-check.md) */
+} fcs_form;
+extern const fcs_form fcs_forms[];
+extern const int fcs_n_forms;
+
+/* One axis cut into tiles. */
+typedef struct fcs_tiling {
+    int results, taps, points; /* points = results + taps - 1 */
+    int form;                  /* position in fcs_forms, -1: none (results = 1) */
+    int64_t images;            /* interleaved ones */
+    int64_t reads, writes;     /* kernels that add up, results that are written */
+    int64_t tiles;             /* of all images */
+    fcs_conv_dims dims;
+    int64_t origin;
+    bool adjoint;
+} fcs_tiling;
+
+/* Point i of tile t reads pixel read + read_step * i (+ c of the c-th kernel that adds up); result
+ * i of the v-th written image is pixel write[v] + write_step * i, where that lies in the image. */
+typedef struct fcs_tile_place {
+    int64_t read, read_step, write[FCS_TILE_STRIDE], write_step;
+} fcs_tile_place;
+
+/* The tiling of conv, conv_dx or conv_dw along D H W by its attribute form, or, where that is 0, by
+ * the estimate of work. False: direct sums. */
+bool fcs_conv_tiling(const fcs_apply_args *a, fcs_tiling t[3]);
+/* Whether an explicit attribute form can be had. */
+bool fcs_conv_form_fits(const fcs_apply_args *a);
+fcs_tile_place fcs_tile_at(const fcs_tiling *t, int64_t tile);
+/* The kernel index of tap j for added-up kernel c and written image v, or -1: none. */
+int64_t fcs_tile_tap(const fcs_tiling *t, int64_t c, int64_t v, int64_t j);
+/* Pixels [*lo, *hi) that the tiles of results [lo, hi) read, beyond the image too. */
+void fcs_tiles_reads(const fcs_tiling *t, int64_t from, int64_t to, int64_t *lo, int64_t *hi);
+/* The factor of the error bound where the op's form is not exact on integers, else 0. */
+double fcs_conv_form_error(const fcs_apply_args *a);
+
+#endif
