@@ -88,7 +88,7 @@ typedef struct fcs_net {
     bool init_scaled;           /* init_std is divided by the root of the inputs of an output */
     char norm[FCS_WORD];        /* batch, instance or none: what layers of type norm are */
     bool norm_affine, spectral; /* trained scale and shift there; all kernels normalized */
-    bool direct; /* numerics: no minimal filtering */
+    bool direct;                /* numerics: no minimal filtering */
     const struct fcs_optimizer *optimizer;
     fcs_value_of optimizer_values[FCS_MAX_PARAMS];
     fcs_net_layer *layers;
