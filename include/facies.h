@@ -265,6 +265,8 @@ typedef struct fcs_data {
  * folder NULL: a run without a folder, for planning and timing; nothing is written. */
 FCS_API fcs_status fcs_run_create(fcs_context *ctx, fcs_recipe *recipe, const fcs_data *data,
                                   int n_data, const char *folder, fcs_run **out);
+/* A run without a folder that only generates, with weights as they start: for timing. */
+FCS_API fcs_status fcs_run_untrained(fcs_context *ctx, fcs_recipe *recipe, fcs_run **out);
 /* Opens a run folder for generating, or with resume for training on from its last checkpoint. */
 FCS_API fcs_status fcs_run_open(fcs_context *ctx, const char *folder, int resume, fcs_run **out);
 FCS_API void fcs_run_close(fcs_run *run);
@@ -333,19 +335,23 @@ typedef struct fcs_check_options {
 FCS_API fcs_status fcs_check(fcs_context *ctx, const fcs_check_options *options, fcs_table **out);
 
 typedef struct fcs_bench_options {
-    const char *ops; /* comma-separated names or cases, or NULL: all */
-    double seconds;  /* per case; 0: 0.5 */
+    const char *ops; /* of fcs_bench_ops: comma-separated names or cases, or NULL: all */
+    double seconds;  /* ops: per case, 0: 0.5; else in all, 0: 10 */
+    int profile;     /* step, generate: a row per step of the plans instead of one row */
 } fcs_bench_options;
 /* Speed of ops beside FMA peak, GEMM and copy rate measured in the same run. Nothing is timed that
  * has not passed its check. */
 FCS_API fcs_status fcs_bench_ops(fcs_context *ctx, const fcs_bench_options *options,
                                  fcs_table **out);
 
-/* Times whole training steps (which train the run on) or whole images for so many seconds (0: 10):
- * one row with the median, best and worst milliseconds. */
-FCS_API fcs_status fcs_bench_step(fcs_run *run, double seconds, fcs_table **out);
-FCS_API fcs_status fcs_bench_generate(fcs_run *run, const fcs_generate_options *options,
-                                      double seconds, fcs_table **out);
+/* Times whole training steps (which train the run on) or whole images beside a matrix product and
+ * the peak of multiply-adds, measured in the same run: one row with milliseconds, rates, shares and
+ * bytes. With `profile` a row per step of the plans, the costliest first: milliseconds per training
+ * step (or image), share, rates, and what limits it: compute, memory, or overhead where neither
+ * reaches a quarter of the machine's rate. */
+FCS_API fcs_status fcs_bench_step(fcs_run *run, const fcs_bench_options *options, fcs_table **out);
+FCS_API fcs_status fcs_bench_generate(fcs_run *run, const fcs_generate_options *generate,
+                                      const fcs_bench_options *options, fcs_table **out);
 
 #ifdef __cplusplus
 }

@@ -51,6 +51,11 @@ static void test_counts(void)
     CHECK(parameters("dsgan", "discriminator") == 13983040);
     CHECK(parameters("sgan", "generator") == 4318081);
     CHECK(parameters("sgan", "discriminator") == 13983040);
+    /* what other frameworks count for the same nets (bench/models.py) */
+    CHECK(parameters("bench-dsgan", "generator") == 4471169);
+    CHECK(parameters("bench-dsgan", "discriminator") == 13984001);
+    CHECK(parameters("bench-material", "generator") == 1303937);
+    CHECK(parameters("bench-material", "discriminator") == 99649);
     /* by hand: 25 * 4*128 + 25 * (128*64 + 64*32 + 32*16 + 16) + biases 241 + norms 480, then
      * 25 * (16 + 3*256 + 16) + biases 65 + norms 128 */
     CHECK(parameters("dsgan-small", "generator") ==

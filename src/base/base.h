@@ -30,14 +30,19 @@ struct fcs_context {
     const struct fcs_backend *backend; /* stores values and runs plans (src/graph/backend.h) */
     void *device;                      /* the backend's; the CPU has none */
     char *device_word;                 /* that opened it */
+    struct fcs_profile *profile;       /* what runs of plans add to; NULL (src/graph/profile.h) */
     const struct fcs_isa *isa;         /* kernels of the chosen instruction set (src/cpu/cpu.h) */
     void (*log)(void *user, const char *line);
     void *user;
     volatile int interrupted; /* written by signal handlers: a lock-free int */
-    uint64_t allocated; /* bytes of plan scratch and tensors now allocated: for tests of --plan */
+    uint64_t allocated,
+        allocated_most; /* bytes of plan scratch and tensors: now; the most so far */
 };
 /* Passes a line to the context's log, if there is one. */
 void fcs_note(fcs_context *ctx, const char *format, ...) FCS_PRINTF(2, 3);
+
+/* Counts what backends allocate; less where negative. */
+void fcs_count_memory(fcs_context *ctx, int64_t bytes);
 
 /* ---- memory: NULL and a message when out of memory. free() releases all of them. ---- */
 void *fcs_alloc(fcs_error *e, size_t bytes);                /* zeroed */

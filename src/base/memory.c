@@ -10,6 +10,13 @@ static void *fail(fcs_error *e, size_t bytes)
     return NULL;
 }
 
+void fcs_count_memory(fcs_context *ctx, int64_t bytes)
+{
+    ctx->allocated += (uint64_t)bytes;
+    if (ctx->allocated > ctx->allocated_most)
+        ctx->allocated_most = ctx->allocated;
+}
+
 void *fcs_alloc(fcs_error *e, size_t bytes)
 {
     void *p = calloc(1, bytes ? bytes : 1);

@@ -1,8 +1,11 @@
 /* bench.c: speed of ops beside the machine's own limits. A case is checked first; what has not
  * passed is not timed. Runs of the case alternate with runs of its yardstick (a 2048^3 product, or
- * a copy), so that both meet the same machine; medians are compared. */
+ * a copy), so that both meet the same machine; medians are compared. With one thread the times are
+ * the processor's. */
 #include "check/check.h"
+#include "check/yardstick.h"
 #include "graph/backend.h"
+#include "graph/profile.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,6 +19,7 @@ static const char *const columns[] = {
     "threads",
     "verdict",
     "ms",
+    "best_ms",
     "gflops",
     "gb_per_s",
     "share_of_peak",
@@ -30,7 +34,6 @@ enum { N_COLUMNS = sizeof columns / sizeof *columns, MAX_RUNS = 101, MIN_RUNS = 
 /* From this many operations per byte on, arithmetic is the limit and not memory. */
 static const double compute_bound = 4;
 static const double default_seconds = 0.5;
-static const char *const gemm_case = "matmul in=2048x2048x1x1x1,2048x2048x1x1x1";
 
 /* A case ready to run. */
 typedef struct job {
@@ -40,50 +43,22 @@ typedef struct job {
     fcs_prepared run;
 } job;
 
-typedef struct copy_job {
-    float *from, *to;
-    int64_t n;
-    fcs_team *team;
-} copy_job;
-
 typedef struct bench {
     fcs_context *ctx;
     fcs_error *error;
     const fcs_isa *isa; /* NULL: a device */
     double seconds;
-    job gemm;
-    copy_job copy;   /* on the CPU */
-    job device_copy; /* on a device: a broadcast that repeats nothing */
+    fcs_yardstick *yardstick;
     fcs_table *table;
     int rows, failures;
 } bench;
 
-/* ---- yardsticks ---- */
-enum { COPY_FLOATS = 16 << 20 }; /* 64 MiB each way: beyond the caches */
-
-static void copy_block(void *arg, int64_t begin, int64_t end, int thread)
+static fcs_status run_once(const bench *b, const job *j, double *seconds)
 {
-    const copy_job *c = arg;
-    (void)thread;
-    memcpy(c->to + begin, c->from + begin, (size_t)(end - begin) * sizeof(float));
-}
-
-static fcs_status run_once(const job *j, double *seconds)
-{
-    double start = fcs_seconds();
+    double start = fcs_profile_seconds(b->ctx);
     fcs_status s = fcs_prepared_run(&j->run);
-    *seconds = fcs_seconds() - start;
+    *seconds = fcs_profile_seconds(b->ctx) - start;
     return s;
-}
-
-static fcs_status copy_once(const bench *b, double *seconds)
-{
-    double start = fcs_seconds();
-    if (!b->isa)
-        return run_once(&b->device_copy, seconds);
-    fcs_parallel(b->copy.team, b->copy.n, 1 << 16, copy_block, (void *)(uintptr_t)&b->copy);
-    *seconds = fcs_seconds() - start;
-    return FCS_OK;
 }
 
 static int ascending(const void *a, const void *b)
@@ -170,9 +145,10 @@ static fcs_status add_failure(bench *b, const job *j)
 {
     const double none = NAN;
     b->failures++;
-    return fcs_table_add(b->error, b->table, "ssssisdddddddddi", j->c.args.op->name, j->c.text,
+    return fcs_table_add(b->error, b->table, "ssssisddddddddddi", j->c.args.op->name, j->c.text,
                          fcs_device_name(b->ctx), b->isa ? b->isa->name : NULL, threads_of(b),
-                         "FAIL", none, none, none, none, none, none, none, none, none, (int64_t)0);
+                         "FAIL", none, none, none, none, none, none, none, none, none, none,
+                         (int64_t)0);
 }
 
 static fcs_status time_job(bench *b, const job *j)
@@ -182,23 +158,22 @@ static fcs_status time_job(bench *b, const job *j)
     bool compute = flops >= compute_bound * bytes;
     int n = 0;
     for (; n < MAX_RUNS && (n < MIN_RUNS || fcs_seconds() - start < b->seconds); n++) {
-        fcs_status s = run_once(j, &times[n]);
-        if (s == FCS_OK)
-            s = compute ? run_once(&b->gemm, &limits[n]) : copy_once(b, &limits[n]);
+        fcs_status s = run_once(b, j, &times[n]);
         if (s != FCS_OK)
             return s;
+        limits[n] = compute ? fcs_yardstick_gemm(b->yardstick) : fcs_yardstick_copy(b->yardstick);
     }
     double time = median(times, n), limit = median(limits, n), peak = NAN, gemm = NAN, copy = NAN;
     if (compute) {
-        peak = b->isa ? b->isa->fma_peak(0.02) * (double)threads_of(b) : (double)NAN;
-        gemm = job_flops(&b->gemm) / limit / 1e9;
+        peak = fcs_yardstick_peak(b->yardstick);
+        gemm = limit;
     } else {
-        copy = 2.0 * (double)COPY_FLOATS * (double)sizeof(float) / limit / 1e9;
+        copy = limit;
     }
     double gflops = flops / time / 1e9, gb = bytes / time / 1e9;
-    return fcs_table_add(b->error, b->table, "ssssisdddddddddi", j->c.args.op->name, j->c.text,
+    return fcs_table_add(b->error, b->table, "ssssisddddddddddi", j->c.args.op->name, j->c.text,
                          fcs_device_name(b->ctx), b->isa ? b->isa->name : NULL, threads_of(b),
-                         "pass", time * 1e3, compute ? gflops : (double)NAN,
+                         "pass", time * 1e3, times[0] * 1e3, compute ? gflops : (double)NAN,
                          compute ? (double)NAN : gb, gflops / peak, gflops / gemm, gb / copy, peak,
                          gemm, copy, (int64_t)n);
 }
@@ -235,23 +210,6 @@ static fcs_status walk(bench *b, const char *what)
     return status;
 }
 
-static fcs_status yardsticks_new(bench *b)
-{
-    if (!b->isa) {
-        fcs_status s =
-            job_new(b, NULL, "broadcast in=1x1x1x4096x4096 shape=1,1,1,4096,4096", &b->device_copy);
-        return s == FCS_OK ? job_new(b, NULL, gemm_case, &b->gemm) : s;
-    }
-    b->copy = (copy_job){fcs_alloc_aligned(b->error, COPY_FLOATS * sizeof(float)),
-                         fcs_alloc_aligned(b->error, COPY_FLOATS * sizeof(float)), COPY_FLOATS,
-                         b->ctx->team};
-    if (!b->copy.from || !b->copy.to)
-        return FCS_FAILED;
-    memset(b->copy.from, 1, COPY_FLOATS * sizeof(float));
-    memset(b->copy.to, 0, COPY_FLOATS * sizeof(float));
-    return job_new(b, NULL, gemm_case, &b->gemm);
-}
-
 fcs_status fcs_bench_ops(fcs_context *ctx, const fcs_bench_options *options, fcs_table **out)
 {
     bench b = {.ctx = ctx,
@@ -260,13 +218,10 @@ fcs_status fcs_bench_ops(fcs_context *ctx, const fcs_bench_options *options, fcs
                .seconds = options && options->seconds > 0 ? options->seconds : default_seconds};
     *out = NULL;
     b.table = fcs_table_new(b.error, columns, N_COLUMNS);
-    fcs_status status = b.table ? yardsticks_new(&b) : FCS_FAILED;
+    fcs_status status = b.table ? fcs_yardstick_new(ctx, &b.yardstick) : FCS_FAILED;
     if (status == FCS_OK)
         status = walk(&b, options ? options->ops : NULL);
-    job_free(&b.gemm);
-    job_free(&b.device_copy);
-    free(b.copy.from);
-    free(b.copy.to);
+    fcs_yardstick_free(b.yardstick);
     if (status == FCS_OK && !b.rows)
         status = fcs_fail(b.error, FCS_FAILED,
                           "bench: the chosen ops have no cases, give one such as 'conv in=...'");

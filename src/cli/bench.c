@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const cli_option options[] = {
@@ -13,6 +14,8 @@ static const cli_option options[] = {
     {"size", 0, CLI_SIZE, CLI_AT(size), "WxH[xD]", "of generate: size of the image (1024x1024)", 0,
      0},
     {"data", 0, CLI_LIST, CLI_AT(data), "PATH", "of step: the image (synthetic channels)", 0, 0},
+    {"profile", 0, CLI_FLAG, CLI_AT(profile), NULL,
+     "of step and generate: what the time goes into, the costliest first", 0, 0},
     CLI_SET_OPTION,
     CLI_COMPUTE_OPTIONS,
     CLI_TABLE_OPTIONS,
@@ -22,8 +25,12 @@ static const char *const examples[] = {"facies bench ops",
                                        "every op, beside what the machine could do",
                                        "facies bench step dsgan-small",
                                        "milliseconds per training step",
+                                       "facies bench step dsgan-small --profile --threads 1",
+                                       "which layers take them, and what limits each",
                                        "facies bench generate dsgan-small-run --size 4096x4096",
-                                       "pixels per second of a run",
+                                       "seconds per image of a run",
+                                       "facies bench generate bench-dsgan --size 2500x2500",
+                                       "of a recipe, with weights as they start",
                                        NULL};
 
 static int bench_ops(fcs_context *ctx, const cli_args *a)
@@ -63,11 +70,26 @@ static int bench_step(fcs_context *ctx, const cli_args *a)
     if (path[0])
         unlink(path);
     if (!s)
-        s = fcs_bench_step(run, a->seconds, &t);
+        s = fcs_bench_step(run, &(fcs_bench_options){NULL, a->seconds, a->profile}, &t);
     int status = s ? cli_failed(ctx, s) : cli_table(a, t);
     fcs_run_close(run);
     fcs_recipe_free(r);
     return status;
+}
+
+/* A trained run, or a recipe with weights as they start. */
+static int open_run(fcs_context *ctx, const cli_args *a, fcs_run **run)
+{
+    const char *word = a->operands.items[1];
+    struct stat st;
+    size_t n = strlen(word), end = strlen(".cfg");
+    bool recipe = stat(word, &st) != 0 || (n > end && !strcmp(word + n - end, ".cfg"));
+    fcs_recipe *r = recipe ? cli_recipe(ctx, word, a) : NULL;
+    if (recipe && !r)
+        return FCS_FAILED;
+    fcs_status s = recipe ? fcs_run_untrained(ctx, r, run) : fcs_run_open(ctx, word, 0, run);
+    fcs_recipe_free(r);
+    return s ? cli_failed(ctx, s) : FCS_OK;
 }
 
 static int bench_generate(fcs_context *ctx, const cli_args *a)
@@ -78,10 +100,12 @@ static int bench_generate(fcs_context *ctx, const cli_args *a)
                                     .depth = given ? a->size[2] : 1};
     fcs_run *run = NULL;
     fcs_table *t = NULL;
-    fcs_status s = fcs_run_open(ctx, a->operands.items[1], 0, &run);
-    if (!s)
-        s = fcs_bench_generate(run, &o, a->seconds, &t);
-    int status = s ? cli_failed(ctx, s) : cli_table(a, t);
+    int status = open_run(ctx, a, &run);
+    if (status)
+        return status;
+    fcs_status s =
+        fcs_bench_generate(run, &o, &(fcs_bench_options){NULL, a->seconds, a->profile}, &t);
+    status = s ? cli_failed(ctx, s) : cli_table(a, t);
     fcs_run_close(run);
     return status;
 }
@@ -103,22 +127,27 @@ static int run_bench(const cli_args *a)
         cli_close(ctx);
         return status;
     }
-    cli_error("bench: give ops, step RECIPE or generate RUN (see facies bench --help)");
+    cli_error("bench: give ops, step RECIPE or generate RUN|RECIPE (see facies bench --help)");
     return FCS_USAGE;
 }
 
-const cli_command cli_bench = {"bench",
-                               "ops | step RECIPE | generate RUN",
-                               "measure speed, beside the machine's own limits",
-                               "ops: times the benchmark cases of the ops that have any, beside "
-                               "the peak of multiply-adds, a matrix product and the "
-                               "copy rate, measured in the same run. Nothing is timed that has not "
-                               "passed its check. step: whole training steps of a "
-                               "recipe. generate: images from a trained run.",
-                               options,
-                               CLI_COUNT(options),
-                               1,
-                               2,
-                               examples,
-                               "check show",
-                               run_bench};
+const cli_command cli_bench = {
+    "bench",
+    "ops | step RECIPE | generate RUN|RECIPE",
+    "measure speed, beside the machine's own limits",
+    "ops: times the benchmark cases of the ops that have any, beside "
+    "the peak of multiply-adds, a matrix product and the "
+    "copy rate, measured in the same run. Nothing is timed that has not "
+    "passed its check. step: whole training steps of a "
+    "recipe, on synthetic data where none is given. generate: images "
+    "from a trained run or, with weights as they start, of a recipe. "
+    "GFLOP count direct convolutions and products, as other frameworks "
+    "do; fast forms of convolution do less. A profile's limit is compute, "
+    "memory, or overhead where a step reaches a quarter of neither.",
+    options,
+    CLI_COUNT(options),
+    1,
+    2,
+    examples,
+    "check show",
+    run_bench};

@@ -32,7 +32,7 @@ typedef struct cli_words {
 /* All values that any option can set, zero where not given. */
 typedef struct cli_args {
     bool help, quiet, resume, plan, periodic, has_threshold, failures, recipe_text, man, sync,
-        cells;
+        cells, profile;
     int64_t threads, seed, steps, count, first, median, memory, crops, crop, neighbours, max_lag;
     int64_t tile, stride;
     bool has_seed;

@@ -376,15 +376,18 @@ static bool emit_kernel(fcs_planner *p, int group)
     return (s->out = fcs_fuse_value(p, n)) >= 0;
 }
 
-/* A readable name: the named members, "a + b + 3 more". */
+/* A readable name: the last named members, "b + a". */
 static bool name_step(fcs_planner *p, fcs_group *g)
 {
     fcs_text t = {0};
     int listed = 0;
+    const char *last = "";
     for (size_t i = g->n_members; i-- > 0 && listed < 2;) {
         const fcs_node *n = p->g->nodes[g->members[i]];
-        if (n->name)
-            fcs_text_add(&t, "%s%s", listed++ ? " + " : "", n->name);
+        if (!n->name || strcmp(n->name, last) == 0)
+            continue;
+        fcs_text_add(&t, "%s%s", listed++ ? " + " : "", n->name);
+        last = n->name;
     }
     if (!listed)
         fcs_text_add(&t, "%s#%d", p->g->nodes[g->key]->op->name, g->key);

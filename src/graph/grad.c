@@ -31,6 +31,17 @@ static bool accumulate(fcs_node **sum, fcs_node *n, const fcs_node *of, fcs_erro
     return *sum != NULL;
 }
 
+/* Names what a node's gradient is made of after the node. */
+static bool name_gradients(fcs_graph *g, size_t from, const fcs_node *y)
+{
+    static const char before[] = "gradient of ";
+    char name[256];
+    snprintf(name, sizeof name, "%s%s",
+             y->name && strncmp(y->name, before, sizeof before - 1) == 0 ? "" : before,
+             y->name ? y->name : y->op->name);
+    return fcs_graph_name(g, from, name);
+}
+
 /* The chain rule at one node: passes gy on to the inputs. */
 static bool pass_back(fcs_node *y, fcs_node *gy, const bool *depends, fcs_node **sums)
 {
@@ -41,7 +52,9 @@ static bool pass_back(fcs_node *y, fcs_node *gy, const bool *depends, fcs_node *
         any |= want[i] = depends[y->in[i]->id];
     if (!any || !y->op->grad)
         return true;
-    if (y->op->grad(y->graph, y, gy, want, gx) != FCS_OK || e->status != FCS_OK)
+    size_t made = y->graph->n_nodes;
+    if (y->op->grad(y->graph, y, gy, want, gx) != FCS_OK || e->status != FCS_OK ||
+        !name_gradients(y->graph, made, y))
         return false;
     for (int i = 0; i < y->n_in; i++)
         if (want[i] && !accumulate(&sums[y->in[i]->id], gx[i], y->in[i], e))

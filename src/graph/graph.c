@@ -120,6 +120,17 @@ fcs_node *fcs_node_named(fcs_node *n, const char *name)
     return n->name ? n : NULL;
 }
 
+bool fcs_graph_name(fcs_graph *g, size_t from, const char *name)
+{
+    for (size_t i = from; i < g->n_nodes; i++) {
+        const fcs_op *op = g->nodes[i]->op;
+        bool skip = op->kind == FCS_KIND_SOURCE || strcmp(op->family, "random") == 0;
+        if (!skip && !fcs_node_named(g->nodes[i], name))
+            return false;
+    }
+    return true;
+}
+
 fcs_shape fcs_node_shape(const fcs_node *n) { return n->shape; }
 
 fcs_node *fcs_apply(fcs_graph *g, const char *name, const char *attributes, int n_inputs,

@@ -150,6 +150,9 @@ struct fcs_graph {
 fcs_node *fcs_node_new(fcs_graph *g, const fcs_op *op, const fcs_attrs *attrs, int n,
                        fcs_node *const *in);
 fcs_node *fcs_node_named(fcs_node *n, const char *name); /* names a node, NULL passes through */
+/* Names the unnamed nodes from number `from` on, for profiles and messages; not random ones, whose
+ * names choose their numbers. */
+bool fcs_graph_name(fcs_graph *g, size_t from, const char *name);
 void fcs_graph_prefix(fcs_graph *g, const char *prefix); /* NULL: none */
 fcs_node *fcs_constant(fcs_graph *g, double value);      /* shape 1x1x1x1x1 */
 void fcs_apply_args_of(const fcs_node *n, fcs_apply_args *a);

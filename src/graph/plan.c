@@ -1,6 +1,7 @@
 /* plan.c: from a graph to an ordered, fused and placed list of steps. */
 #include "graph/backend.h"
 #include "graph/planner.h"
+#include "graph/profile.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,7 +140,7 @@ static void arena_leave(fcs_plan *p)
     p->arena = NULL;
     if (!a || --a->users > 0)
         return;
-    p->ctx->allocated -= a->size;
+    fcs_count_memory(p->ctx, -(int64_t)a->size);
     p->ctx->backend->memory_free(p->ctx, a->memory);
     free(a);
 }
@@ -156,7 +157,7 @@ fcs_status fcs_plan_share(fcs_plan *const *plans, int n, fcs_error *e)
         return FCS_FAILED;
     }
     a->size = size;
-    ctx->allocated += size;
+    fcs_count_memory(ctx, (int64_t)size);
     for (int i = 0; i < n; i++) {
         arena_leave(plans[i]);
         plans[i]->arena = a;
@@ -216,18 +217,8 @@ fcs_status fcs_plan_run_steps(fcs_plan *p, int first, int end, uint64_t seed, ui
 
 fcs_status fcs_plan_run(fcs_plan *p, uint64_t seed, uint64_t step)
 {
-    return fcs_plan_run_steps(p, 0, p->n_steps, seed, step);
-}
-
-static double step_flops(const fcs_step *s)
-{
-    double flops = 0;
-    if (s->kind == FCS_STEP_KERNEL)
-        return s->args.op->flops ? s->args.op->flops(&s->args)
-                                 : (double)fcs_shape_count(s->args.out);
-    if (s->chain)
-        flops = (double)fcs_shape_count(s->chain->shape) * s->chain->n_lanes;
-    return flops;
+    return p->ctx->profile ? fcs_profile_run(p, seed, step)
+                           : fcs_plan_run_steps(p, 0, p->n_steps, seed, step);
 }
 
 fcs_status fcs_plan_table(const fcs_plan *p, fcs_table **out)
@@ -244,13 +235,9 @@ fcs_status fcs_plan_table(const fcs_plan *p, fcs_table **out)
         int64_t bytes = 0;
         for (int k = 0; k < (c ? c->n_outputs : 1); k++)
             bytes += 4 * fcs_shape_floats(p->values[c ? c->outputs[k].value : s->out].shape);
-        fcs_shape_text(c ? c->shape : p->values[s->out].shape, shape);
-        if (c)
-            snprintf(op, sizeof op, "chain of %d", c->n_lanes);
-        else
-            snprintf(op, sizeof op, "%s", s->kind == FCS_STEP_COPY ? "copy" : s->args.op->name);
+        fcs_step_words(p, s, op, shape);
         status = fcs_table_add(e, t, "isssiid", (int64_t)i, s->name, op, shape, bytes,
-                               (int64_t)s->scratch, step_flops(s));
+                               (int64_t)s->scratch, fcs_step_flops(s));
     }
     if (status != FCS_OK) {
         fcs_table_free(t);

@@ -30,7 +30,7 @@ fcs_tensor *fcs_tensor_new(fcs_context *ctx, const char *name, fcs_shape shape)
         free(t);
         return NULL;
     }
-    ctx->allocated += bytes;
+    fcs_count_memory(ctx, (int64_t)bytes);
     return t;
 }
 
@@ -43,7 +43,7 @@ void fcs_tensor_free(fcs_tensor *t)
 {
     if (!t)
         return;
-    t->ctx->allocated -= bytes_of(t);
+    fcs_count_memory(t->ctx, -(int64_t)bytes_of(t));
     free(t->name);
     t->ctx->backend->memory_free(t->ctx, t->memory);
     free(t);

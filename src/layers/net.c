@@ -131,6 +131,7 @@ static fcs_node *build_layer(fcs_builder *b, fcs_node *input, const char *pass)
         in[i] = l->from[i] < 0 ? input : b->outputs[l->from[i]];
     snprintf(prefix, sizeof prefix, "%s%s%s/%s", b->net->name, pass ? "/" : "", pass ? pass : "",
              l->name);
+    size_t made = b->graph->n_nodes;
     fcs_graph_prefix(b->graph, prefix);
     fcs_node *out = l->entry->build(b, l->values, in, l->n_from);
     fcs_graph_prefix(b->graph, NULL);
@@ -138,7 +139,7 @@ static fcs_node *build_layer(fcs_builder *b, fcs_node *input, const char *pass)
         fcs_layer_fail(b, "cannot be built");
     else if (!out)
         fcs_error_where(b->error, "%s.layers.%s", b->net->name, l->name);
-    return fcs_node_named(out, prefix);
+    return fcs_graph_name(b->graph, made, prefix) ? fcs_node_named(out, prefix) : NULL;
 }
 
 fcs_node *fcs_net_build(fcs_builder *b, fcs_node *input, const char *pass)

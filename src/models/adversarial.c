@@ -69,7 +69,7 @@ static fcs_status add_plan(fcs_model *m, fcs_adversarial *a, int kind, const cha
     if (a->plans[kind])
         return FCS_OK;
     fcs_status status = fcs_adversarial_plan(m, kind, NULL, &a->plans[kind], e);
-    if (status != FCS_OK)
+    if (status != FCS_OK || !a->plans[kind])
         return status;
     fcs_training_add_plan(m, a->plans[kind], name);
     return FCS_OK;

@@ -35,7 +35,8 @@ typedef struct fcs_adversarial {
     fcs_statistics statistics;
 } fcs_adversarial;
 
-/* The plan of that kind (adversarial_graph.c). */
+/* The plan of that kind (adversarial_graph.c); NULL where there is nothing to compute: statistics
+ * of a generator without normalization. */
 fcs_plan_again fcs_adversarial_plan;
 
 #endif

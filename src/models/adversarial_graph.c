@@ -203,7 +203,8 @@ fcs_status fcs_adversarial_plan(fcs_model *m, int kind, const fcs_plan_options *
 {
     making k = {.m = m, .a = m->state, .g = fcs_graph_new(m->ctx), .e = e};
     *out = NULL;
-    bool done = k.g && make(&k, kind) && fcs_plan_build(k.g, o, out) == FCS_OK;
+    bool done =
+        k.g && make(&k, kind) && (k.g->n_assignments == 0 || fcs_plan_build(k.g, o, out) == FCS_OK);
     fcs_builder_free(&k.generator);
     fcs_builder_free(&k.discriminator);
     fcs_builder_free(&k.judge);

@@ -57,11 +57,14 @@ fcs_status fcs_optimize(const fcs_optimizer *o, fcs_update *u, const fcs_net_par
         return e->status != FCS_OK ? e->status
                                    : fcs_fail(e, FCS_FAILED, "internal: optimizer %s", o->name);
     for (int i = 0; i < n; i++) {
+        size_t made = u->graph->n_nodes;
+        char name[300];
+        snprintf(name, sizeof name, "update of %s", parameters[i].tensor->name);
         fcs_node *change = o->change(u, &parameters[i], gradients[i]);
         fcs_node *value =
             fcs_sub(fcs_read(u->graph, parameters[i].tensor), fcs_mul(change, u->factor));
         updated[i] = fcs_update_keep(u, parameters[i].tensor, clipped(u, value));
-        if (!updated[i])
+        if (!updated[i] || !fcs_graph_name(u->graph, made, name))
             return e->status != FCS_OK ? e->status
                                        : fcs_fail(e, FCS_FAILED, "internal: optimizer %s", o->name);
     }
@@ -71,11 +74,12 @@ fcs_status fcs_optimize(const fcs_optimizer *o, fcs_update *u, const fcs_net_par
 /* A sum of squares is finite where all its terms are: one number per gradient. */
 fcs_node *fcs_finite_flag(fcs_node *loss, int n, fcs_node *const *gradients)
 {
+    size_t made = loss ? loss->graph->n_nodes : 0;
     fcs_node *flag = fcs_unary("finite", loss);
     for (int i = 0; i < n; i++)
         flag =
             fcs_mul(flag, fcs_unary("finite", fcs_sum(fcs_unary("square", gradients[i]), "ncdhw")));
-    return flag;
+    return flag && fcs_graph_name(flag->graph, made, "finite") ? flag : NULL;
 }
 
 fcs_status fcs_assign_when(fcs_graph *g, size_t first, fcs_node *flag)
@@ -84,7 +88,9 @@ fcs_status fcs_assign_when(fcs_graph *g, size_t first, fcs_node *flag)
         fcs_assignment *a = &g->assignments[i];
         fcs_node *old = fcs_read(g, a->tensor);
         a->node = fcs_apply(g, "select", "", 3, (fcs_node *[]){flag, a->node, old});
-        if (!a->node)
+        char name[300];
+        snprintf(name, sizeof name, "new %s", a->tensor->name);
+        if (!(a->node = fcs_node_named(a->node, name)))
             return FCS_FAILED;
     }
     return FCS_OK;

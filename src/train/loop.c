@@ -29,14 +29,19 @@ static fcs_status not_finite(fcs_run *run, const char *what)
                     run->model->culprit[0] ? run->model->culprit : "unknown", kept);
 }
 
+static fcs_status cannot_train(fcs_run *run)
+{
+    return fcs_fail(&run->ctx->error, FCS_FAILED,
+                    "%s: was opened for generating: open it for resuming to train it",
+                    run->folder ? run->folder : run->recipe->name);
+}
+
 fcs_status fcs_run_one_step(fcs_run *run)
 {
     fcs_error *e = &run->ctx->error;
     fcs_model *m = run->model;
     if (!run->training)
-        return fcs_fail(e, FCS_FAILED,
-                        "%s: was opened for generating: open it for resuming to train it",
-                        run->folder);
+        return cannot_train(run);
     m->culprit[0] = 0;
     fcs_status s = m->scheme->step(m, run->step, e);
     if (m->culprit[0]) {
@@ -210,9 +215,7 @@ fcs_status fcs_run_train(fcs_run *run, const fcs_train_options *o)
     fcs_error *e = &run->ctx->error;
     fcs_error_clear(e);
     if (!run->training)
-        return fcs_fail(e, FCS_FAILED,
-                        "%s: was opened for generating: open it for resuming to train it",
-                        run->folder);
+        return cannot_train(run);
     pace p = {.start = fcs_seconds(), .last = fcs_seconds(), .first = run->step};
     p.steps = o && o->steps > 0 ? o->steps : (int64_t)fcs_recipe_number(run->recipe, "train.steps");
     p.minutes = o && o->minutes > 0 ? o->minutes : fcs_recipe_number(run->recipe, "train.minutes");

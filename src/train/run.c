@@ -174,20 +174,26 @@ static void take_back(fcs_run *run, bool made)
     run->lock = -1;
 }
 
+/* A copy of the recipe, complete and checked. */
+static fcs_status take_recipe(fcs_run *run, fcs_recipe *recipe)
+{
+    const char *text = fcs_recipe_text(recipe);
+    fcs_status s =
+        text ? fcs_recipe_from_text(run->ctx, text, recipe->name, &run->recipe) : FCS_FAILED;
+    return s ? s : fcs_recipe_check(run->recipe, &run->ctx->error);
+}
+
 fcs_status fcs_run_create(fcs_context *ctx, fcs_recipe *recipe, const fcs_data *data, int n_data,
                           const char *folder, fcs_run **out)
 {
     bool made = false;
     *out = NULL;
     fcs_error_clear(&ctx->error);
-    const char *text = fcs_recipe_text(recipe);
-    fcs_run *run = text ? run_new(ctx, folder) : NULL;
+    fcs_run *run = run_new(ctx, folder);
     if (!run)
         return FCS_FAILED;
     run->training = true;
-    fcs_status s = fcs_recipe_from_text(ctx, text, recipe->name, &run->recipe);
-    if (!s)
-        s = fcs_recipe_check(run->recipe, &ctx->error);
+    fcs_status s = take_recipe(run, recipe);
     if (!s)
         s = name_data(run, data, n_data);
     if (!s && folder)
@@ -209,6 +215,25 @@ fcs_status fcs_run_create(fcs_context *ctx, fcs_recipe *recipe, const fcs_data *
         take_back(run, made);
     fcs_run_close(run);
     return s;
+}
+
+fcs_status fcs_run_untrained(fcs_context *ctx, fcs_recipe *recipe, fcs_run **out)
+{
+    *out = NULL;
+    fcs_error_clear(&ctx->error);
+    fcs_run *run = run_new(ctx, NULL);
+    if (!run)
+        return FCS_FAILED;
+    fcs_status s = take_recipe(run, recipe);
+    int channels = s ? 0 : (int)fcs_recipe_number(run->recipe, "data.channels");
+    if (!s)
+        s = make_model(run, channels ? channels : 1);
+    if (s) {
+        fcs_run_close(run);
+        return s;
+    }
+    *out = run;
+    return FCS_OK;
 }
 
 /* ---- opening ---- */
