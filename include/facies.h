@@ -166,19 +166,24 @@ FCS_API fcs_status fcs_inspect(fcs_context *ctx, const char *const *paths, int n
 typedef struct fcs_evaluate_options {
     const char *metrics; /* comma-separated names of fcs_list("metrics"); NULL: all */
     int crops;           /* random crops of the real image, for values and floor; 0: 100 */
-    int64_t crop; /* crop side in pixels; 0: the generated images' side, at most the real image's */
+    int64_t crop; /* crop side in pixels; 0: the generated images' side, at most the real image's;
+                     of volumes a quarter of it, at least 32 */
     int neighbours;   /* 4 or 8 (6 or 26 in 3D) for connected components; 0: 4 (6) */
-    double threshold; /* phase 1 is value > threshold; 0: 0.5 */
+    double threshold; /* > 0: two phases, 1 is value > threshold; 0: the real set's distinct values
+                         where there are 2 to 8, else 0.5 */
     int max_lag;      /* 0: half of the crop */
+    int period;       /* whose multiples the repetition test looks at, pixels; 0: 32 */
     uint64_t seed;
     const char *html; /* a page with tables and curve plots, or NULL */
 } fcs_evaluate_options;
 
 /* Compares sets of generated images with a real image. generated[i] names a file or folder: one set
- * each. The table has a row per set, metric, variant (raw or thresholded), with value, the real
- * value, the real-vs-real floor and the definition. For the share of lags inside the real envelope
- * the real value is what as many other crops of the real image score. REAL may be a file or a
- * folder. */
+ * each. The table has a row per set, metric, variant (raw or thresholded: by phase), with value, the
+ * real value, the real-vs-real floor and the definition. For the share of lags inside the real
+ * envelope the real value is what as many other crops of the real image score. REAL may be a file
+ * or a folder. A file of 16 pages or more is a volume. A volume beside real pages is seen across
+ * each axis (column "across"); whole volumes have rows of their own ("at" is "whole"), whose floor
+ * and range are those of the real volume's eighths. */
 FCS_API fcs_status fcs_evaluate(fcs_context *ctx, const char *real, const char *const *generated,
                                 int n, const fcs_evaluate_options *options, fcs_table **out);
 
@@ -198,6 +203,14 @@ FCS_API fcs_status fcs_components(fcs_context *ctx, const fcs_image *image, doub
 FCS_API fcs_status fcs_connectivity(fcs_context *ctx, const fcs_image *image, double threshold,
                                     int phase, int neighbours, char axis, int max_lag, double *tau,
                                     double *c2, double *s2);
+
+/* Area between the phase and all else per volume, 1/pixel (Crofton, 13 directions). */
+FCS_API fcs_status fcs_surface(fcs_context *ctx, const fcs_image *image, double threshold,
+                               int phase, double *area);
+/* Share of the phase in components that reach from one face to the other along the axis; NaN where
+ * there is none of it. */
+FCS_API fcs_status fcs_percolation(fcs_context *ctx, const fcs_image *image, double threshold,
+                                   int phase, int neighbours, char axis, double *share);
 
 /* ---- graphs ---- */
 

@@ -47,6 +47,12 @@ static double black(int64_t k, int64_t y, int64_t x)
 static double wild(int64_t k, int64_t y, int64_t x) { return 7.5 * pattern(k, y, x); }
 static double soft(int64_t k, int64_t y, int64_t x) { return pattern(k, y, x) ? 0.9 : 0.1; }
 
+static double three(int64_t k, int64_t y, int64_t x)
+{
+    return (double)((k * 7 + y / 2 * 11 + x * 5 + k * y) % 3);
+}
+static double layers(int64_t k, int64_t y, int64_t x) { return pattern(1, y, x) + 0 * (int)k; }
+
 static void write_image(lab *l, const char *name, fcs_sample sample, int64_t side, int64_t first,
                         int64_t pages, double scale, value_of *value)
 {
@@ -110,7 +116,7 @@ static fcs_table *evaluate(lab *l, const char *real, const char *generated,
 static void check_equal(const fcs_table *a, const fcs_table *b, double tolerance)
 {
     CHECK(a && b && fcs_table_rows(a) == fcs_table_rows(b) &&
-          fcs_table_rows(a) == 36); /* lags end at 24: no rows for lags */
+          fcs_table_rows(a) == 48); /* lags end at 24: one row of a lag, 10 */
     if (!a || !b)
         return;
     int value = column(a, "value"), worst = 0;
@@ -256,6 +262,60 @@ static void test_volumes(lab *l)
     fcs_table_free(t);
 }
 
+/* Three levels are three phases, however a file spells them; --threshold makes two again. */
+static void test_phases(lab *l)
+{
+    fcs_table *grey = evaluate(l, "three.tif", "three.tif", &defaults);
+    CHECK(strstr(l->notes, "3 phases") && strstr(l->notes, "2 is 254"));
+    fcs_table *numbers = evaluate(l, "three.tif", "three-labels.tif", &defaults);
+    int n = 0, bad = 0, value = column(grey, "value");
+    for (int r = 0; grey && numbers && r < fcs_table_rows(grey); r++, n++) {
+        double a = fcs_table_number(grey, r, value), b = fcs_table_number(numbers, r, value);
+        bad += !(a == b || (isnan(a) && isnan(b)));
+    }
+    CHECK(n > 0 && bad == 0 && fcs_table_rows(numbers) == n);
+    double sum = 0;
+    for (int k = 0; k < 3; k++) {
+        const char phase[2] = {(char)('0' + k), 0};
+        sum += find(grey, "share", NULL, phase, NULL, "whole", "value");
+    }
+    CHECK_NEAR(sum, 1, 1e-15);
+    CHECK_NEAR(find(grey, "share", NULL, "2", NULL, "whole", "value"), 1.0 / 3, 0.01);
+    fcs_table *two =
+        evaluate(l, "three.tif", "three.tif", &(fcs_evaluate_options){.threshold = 0.6});
+    CHECK(isnan(find(two, "share", NULL, "2", NULL, "whole", "value")));
+    CHECK_NEAR(find(two, "share", NULL, "1", NULL, "whole", "value"),
+               find(grey, "share", NULL, "2", NULL, "whole", "value"), 1e-15);
+    fcs_table_free(grey);
+    fcs_table_free(numbers);
+    fcs_table_free(two);
+}
+
+/* The value of s2's lags inside the envelope, along x of the pages across that axis. */
+static double inside_across(const fcs_table *t, const char *across)
+{
+    for (int r = 0; t && r < fcs_table_rows(t); r++)
+        if (is(t, r, "metric", "s2") && is(t, r, "phase", "1") && is(t, r, "axis", "x") &&
+            is(t, r, "at", "share_of_lags_in_envelope_percent") && is(t, r, "across", across))
+            return fcs_table_number(t, r, column(t, "value"));
+    return NAN;
+}
+
+/* The real page's stripes along x, the same at each z: pages across z and y show them along their
+ * x, pages across x, whose x is the volume's y, do not. */
+static void test_slices(lab *l)
+{
+    fcs_evaluate_options o = {.crop = 16};
+    fcs_table *t = evaluate(l, "large.png", "layers.tif", &o);
+    CHECK(strstr(l->notes, "NOT agree") != NULL);
+    CHECK(inside_across(t, "z") >= 95 && inside_across(t, "y") >= 75);
+    CHECK(inside_across(t, "x") < 25);
+    CHECK(find(t, "isotropy", NULL, "1", NULL, "whole", "value") > 1);
+    CHECK(!isnan(find(t, "percolation", NULL, "1", "z", "whole", "value")));
+    CHECK(isnan(find(t, "surface", NULL, "1", NULL, "whole", "real")));
+    fcs_table_free(t);
+}
+
 static void test_selection(lab *l)
 {
     fcs_table *t =
@@ -346,14 +406,17 @@ static void make_pictures(lab *l)
     write_image(l, "black.png", FCS_U8, SIDE, 0, 1, 255, black);
     write_image(l, "large.png", FCS_U8, 3 * SIDE, 1, 1, 255, plain);
     write_image(l, "cube.tif", FCS_U8, 16, 0, 16, 255, plain);
+    write_image(l, "three.tif", FCS_U8, 24, 0, 24, 127, three);
+    write_image(l, "three-labels.tif", FCS_F32, 24, 0, 24, 1, three);
+    write_image(l, "layers.tif", FCS_U8, SIDE, 0, SIDE, 255, layers);
 }
 
 static void remove_pictures(lab *l)
 {
-    static const char *const names[] = {"pages/0.png", "pages/1.png", "pages/2.png", "pages/3.png",
-                                        "stack.tif",   "a<b>&.tif",   "labels.tif",  "signs.tif",
-                                        "soft.tif",    "wild.tif",    "black.png",   "large.png",
-                                        "cube.tif",    "page.html"};
+    static const char *const names[] = {
+        "pages/0.png", "pages/1.png", "pages/2.png", "pages/3.png",      "stack.tif", "a<b>&.tif",
+        "labels.tif",  "signs.tif",   "soft.tif",    "wild.tif",         "black.png", "large.png",
+        "cube.tif",    "page.html",   "three.tif",   "three-labels.tif", "layers.tif"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unlink(in_folder(l, names[i]));
     rmdir(in_folder(l, "pages"));
@@ -376,6 +439,8 @@ int main(void)
     test_crops(&l);
     test_real_inside(&l);
     test_volumes(&l);
+    test_phases(&l);
+    test_slices(&l);
     test_selection(&l);
     test_refusals(&l);
     test_page(&l);

@@ -34,6 +34,7 @@ typedef struct cli_args {
     bool help, quiet, resume, plan, periodic, has_threshold, failures, recipe_text, man, sync,
         cells, profile;
     int64_t threads, seed, steps, count, first, median, memory, crops, crop, neighbours, max_lag;
+    int64_t period;
     int64_t tile, stride;
     bool has_seed;
     double minutes, threshold, seconds;

@@ -13,9 +13,14 @@ static const cli_option options[] = {
     {"neighbours", 0, CLI_INT, CLI_AT(neighbours), "4|8",
      "which neighbours connect (4; of volumes 6, or 26)", 4, 26},
     {"threshold", 0, CLI_REAL, CLI_AT(threshold), "T",
-     "phase 1 is where the value, 0 to 1, is above T (0.5)", 0, 1},
+     "two phases, 1 where the value, 0 to 1, is above T (the real images' 2 to 8 distinct values, "
+     "else "
+     "0.5)",
+     0, 1},
     {"max-lag", 0, CLI_INT, CLI_AT(max_lag), "N",
      "longest lag of the curves, pixels (half of the crop)", 1, 1e9},
+    {"period", 0, CLI_INT, CLI_AT(period), "N",
+     "volumes: look for repetition at the multiples of N pixels (32)", 4, 4096},
     {"seed", 0, CLI_INT, CLI_AT(seed), "S", "seed of the crops (0)", 0, 9007199254740992.0},
     {"html", 0, CLI_TEXT, CLI_AT(html), "FILE",
      "a page with tables and curves beside the real ones' envelope", 0, 0},
@@ -31,6 +36,8 @@ static const char *const examples[] = {
     "two sets, with curves",
     "facies evaluate rock.png new.png --metrics tv_isotropic --json -",
     "one metric, as JSON",
+    "facies evaluate anode.png volume.tif --crop 64 --html volume.html",
+    "a volume seen across each axis beside a micrograph, and as a whole",
     NULL};
 
 static int run_evaluate(const cli_args *a)
@@ -42,6 +49,7 @@ static int run_evaluate(const cli_args *a)
         .neighbours = (int)a->neighbours,
         .threshold = a->threshold,
         .max_lag = (int)a->max_lag,
+        .period = (int)a->period,
         .seed = (uint64_t)a->seed,
         .html = a->html,
     };
@@ -68,7 +76,14 @@ const cli_command cli_evaluate = {
     "Curves: the share of lags at which "
     "the mean lies between the lowest and highest of the real crops, beside what as many other "
     "real "
-    "crops score.",
+    "crops score.\n\n"
+    "Phases are the real image's distinct values where there are 2 to 8; --threshold makes two. A "
+    "file of 16 pages or more is a volume. Beside a real picture it is seen across each axis (the "
+    "column across); beside a real volume random blocks of both are compared. Rows at whole are of "
+    "the whole volume: shares and their spread over blocks, surface area per volume, the share "
+    "that "
+    "percolates, chord lengths, the axes' difference (isotropy: up to 1 they agree within the "
+    "spread of blocks) and repetition (period: up to 3 there is none beyond noise).",
     options,
     CLI_COUNT(options),
     2,

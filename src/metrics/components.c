@@ -133,8 +133,7 @@ static bool value_is_phase(double value, double threshold, int phase)
     return (value > threshold) == (phase != 0);
 }
 
-/* mask[i] = channel 0 of pixel i is of the phase. */
-static void mask_fill(const fcs_image *image, double threshold, int phase, unsigned char *mask)
+void fcs_mask_fill(const fcs_image *image, double threshold, int phase, unsigned char *mask)
 {
     size_t n = (size_t)(image->width * image->height * image->depth),
            step = (size_t)image->channels;
@@ -172,7 +171,7 @@ fcs_status fcs_components(fcs_context *ctx, const fcs_image *image, double thres
         fcs_alloc_array(&ctx->error, (size_t)(image->width * image->height), (size_t)image->depth);
     if (!mask)
         return FCS_FAILED;
-    mask_fill(image, threshold, phase, mask);
+    fcs_mask_fill(image, threshold, phase, mask);
     fcs_status status = fcs_label(&ctx->error, mask, image->width, image->height, image->depth,
                                   neighbours == many, labels, count);
     free(mask);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int table_lags[] = {25, 50, 100, 200};
+static const int table_lags[] = {10, 25, 50, 100, 200};
 enum { TABLE_LAGS = sizeof table_lags / sizeof table_lags[0], DEFAULT_CROPS = 100 };
 
 /* ---- statistics over the samples of a set; NaN is left out ---- */
@@ -14,19 +14,13 @@ typedef struct spread {
     int n;
 } spread;
 
-static const double *profile_of(const fcs_protocol *p, const fcs_evaluated *set, int sample,
-                                const fcs_slot *slot)
-{
-    return set->profiles + (size_t)sample * p->length + slot->at;
-}
-
-static spread spread_at(const fcs_protocol *p, const fcs_evaluated *set, const fcs_slot *slot,
-                        int index)
+/* Of value number `at` of n profiles. */
+static spread spread_of(const double *profiles, int n, size_t length, size_t at)
 {
     spread s = {NAN, NAN, NAN, NAN, 0};
     double sum = 0, squares = 0;
-    for (int i = 0; i < set->crops.n; i++) {
-        double v = profile_of(p, set, i, slot)[index];
+    for (int i = 0; i < n; i++) {
+        double v = profiles[(size_t)i * length + at];
         if (isnan(v))
             continue;
         s.low = fmin(s.low, v); /* fmin and fmax prefer the number to NaN */
@@ -37,12 +31,24 @@ static spread spread_at(const fcs_protocol *p, const fcs_evaluated *set, const f
     if (s.n == 0)
         return s;
     s.mean = sum / s.n;
-    for (int i = 0; i < set->crops.n; i++) {
-        double d = profile_of(p, set, i, slot)[index] - s.mean;
+    for (int i = 0; i < n; i++) {
+        double d = profiles[(size_t)i * length + at] - s.mean;
         squares += isnan(d) ? 0 : d * d;
     }
     s.deviation = s.n > 1 ? sqrt(squares / (s.n - 1)) : (double)NAN;
     return s;
+}
+
+static const double *profile_of(const fcs_protocol *p, const fcs_evaluated *set, int sample,
+                                const fcs_slot *slot)
+{
+    return set->profiles + (size_t)sample * p->length + slot->at;
+}
+
+static spread spread_at(const fcs_protocol *p, const fcs_evaluated *set, const fcs_slot *slot,
+                        int index)
+{
+    return spread_of(set->profiles, set->crops.n, p->length, slot->at + (size_t)index);
 }
 
 /* Mean chi-square over all pairs (a, b) of two sets, or of different samples of one. */
@@ -171,36 +177,106 @@ static fcs_status find_all(fcs_error *e, const fcs_protocol *p, fcs_evaluated *s
     return status;
 }
 
+/* The set's whole volumes beside the real one, if that is a volume; its eighths tell how far parts
+ * of it differ. */
+static fcs_status find_whole(fcs_error *e, const fcs_protocol *p, fcs_evaluated *set,
+                             const fcs_evaluated *real, const fcs_slot *slot, fcs_at at, int index)
+{
+    size_t i = slot->at + (size_t)index;
+    spread r = spread_of(real->eighths, real->n_eighths, p->length, i);
+    return add_finding(e, set,
+                       (fcs_finding){slot, at, index, set->whole[i],
+                                     real->whole ? real->whole[i] : (double)NAN, r.deviation, r.low,
+                                     r.high});
+}
+
+static fcs_status find_all_whole(fcs_error *e, const fcs_protocol *p, fcs_evaluated *set,
+                                 const fcs_evaluated *real)
+{
+    fcs_status status = FCS_OK;
+    for (int i = 0; i < p->n_slots && set->whole; i++) {
+        const fcs_slot *slot = &p->slots[i];
+        if (slot->metric->kind != FCS_METRIC_CURVE)
+            status = find_whole(e, p, set, real, slot, FCS_AT_WHOLE, 0);
+        for (int k = 0; k < TABLE_LAGS && slot->metric->kind == FCS_METRIC_CURVE; k++)
+            if (table_lags[k] <= p->max_lag && status == FCS_OK)
+                status = find_whole(e, p, set, real, slot, FCS_AT_WHOLE_LAG, table_lags[k]);
+        if (status)
+            return status;
+    }
+    return status;
+}
+
+/* One line a volume: do the axes agree, does anything repeat? */
+static void tell_verdicts(fcs_context *ctx, const fcs_evaluated *set)
+{
+    double isotropy = NAN, period = NAN;
+    for (size_t i = 0; i < set->n_findings; i++) {
+        const fcs_finding *f = &set->findings[i];
+        const char *name = f->slot->metric->name;
+        if (strcmp(name, "isotropy") == 0)
+            isotropy = fmax(isotropy, f->value);
+        if (strcmp(name, "period") == 0)
+            period = fmax(period, f->value);
+    }
+    if (!isnan(isotropy))
+        fcs_note(ctx, "%s: the axes %s within the spread of blocks (%.2f, up to %g)",
+                 set->set->name, isotropy <= FCS_ISOTROPY_MOST ? "agree" : "do NOT agree", isotropy,
+                 FCS_ISOTROPY_MOST);
+    if (!isnan(period))
+        fcs_note(ctx, "%s: %s repetition at the multiples of the period (%.2f, up to %g)",
+                 set->set->name, period <= FCS_PERIOD_MOST ? "no" : "visible", period,
+                 FCS_PERIOD_MOST);
+}
+
 const char *fcs_finding_label(const fcs_finding *f, char *buffer, size_t size)
 {
-    static const char *const labels[] = {NULL, NULL, "share_of_lags_in_envelope_percent",
-                                         "share_of_sample_lags_in_envelope_percent"};
-    if (f->at == FCS_AT_LAG) {
-        snprintf(buffer, size, "lag %d", f->lag);
+    static const char *const labels[] = {NULL,
+                                         NULL,
+                                         "share_of_lags_in_envelope_percent",
+                                         "share_of_sample_lags_in_envelope_percent",
+                                         "whole",
+                                         NULL};
+    if (f->at == FCS_AT_LAG || f->at == FCS_AT_WHOLE_LAG) {
+        snprintf(buffer, size, f->at == FCS_AT_LAG ? "lag %d" : "whole, lag %d", f->lag);
         return buffer;
     }
     return labels[f->at];
 }
 
+const char *fcs_evaluated_name(const fcs_evaluated *set, char *buffer, size_t size)
+{
+    if (!set->across)
+        return set->set->name;
+    snprintf(buffer, size, "%s, across %c", set->set->name, set->across);
+    return buffer;
+}
+
+static fcs_status add_row(fcs_error *e, fcs_table *t, const fcs_evaluated *set,
+                          const fcs_finding *f)
+{
+    char buffer[40], phase[8];
+    const char axis[2] = {f->slot->axis, 0}, across[2] = {set->across, 0};
+    bool whole = f->at == FCS_AT_WHOLE || f->at == FCS_AT_WHOLE_LAG;
+    snprintf(phase, sizeof phase, "%d", f->slot->phase);
+    return fcs_table_add(e, t, "ssssssdddddss", set->set->name, f->slot->metric->name,
+                         f->slot->thresholded ? "thresholded" : "raw",
+                         f->slot->phase >= 0 ? phase : NULL, axis[0] ? axis : NULL,
+                         fcs_finding_label(f, buffer, sizeof buffer), f->value, f->real, f->floor,
+                         f->low, f->high, across[0] && !whole ? across : NULL,
+                         f->slot->metric->definition);
+}
+
 static fcs_status make_table(fcs_error *e, const fcs_evaluated *sets, int n, fcs_table **out)
 {
-    static const char *const columns[] = {"set",   "metric",   "variant",   "phase",
-                                          "axis",  "at",       "value",     "real",
-                                          "floor", "real_low", "real_high", "definition"};
-    static const char *const phases[] = {NULL, "0", "1"};
+    static const char *const columns[] = {"set",       "metric", "variant",   "phase", "axis",
+                                          "at",        "value",  "real",      "floor", "real_low",
+                                          "real_high", "across", "definition"};
     fcs_table *t = fcs_table_new(e, columns, (int)(sizeof columns / sizeof columns[0]));
     fcs_status status = t ? FCS_OK : FCS_FAILED;
-    char buffer[40];
     for (int s = 1; s < n; s++)
-        for (size_t i = 0; i < sets[s].n_findings && status == FCS_OK; i++) {
-            const fcs_finding *f = &sets[s].findings[i];
-            const char axis[2] = {f->slot->axis, 0};
-            status = fcs_table_add(e, t, "ssssssddddds", sets[s].set.name, f->slot->metric->name,
-                                   f->slot->thresholded ? "thresholded" : "raw",
-                                   phases[f->slot->phase + 1], axis[0] ? axis : NULL,
-                                   fcs_finding_label(f, buffer, sizeof buffer), f->value, f->real,
-                                   f->floor, f->low, f->high, f->slot->metric->definition);
-        }
+        for (size_t i = 0; i < sets[s].n_findings && status == FCS_OK; i++)
+            status = add_row(e, t, &sets[s], &sets[s].findings[i]);
     if (status == FCS_OK)
         *out = t;
     else
@@ -208,42 +284,81 @@ static fcs_status make_table(fcs_error *e, const fcs_evaluated *sets, int n, fcs
     return status;
 }
 
-/* ---- the whole ---- */
+/* ---- what is compared ---- */
 
-/* A volume is compared with volumes; else every page is a sample. */
-static fcs_status choose_volumes(fcs_error *e, const fcs_evaluated *sets, int n, bool *volumes)
+typedef struct evaluation {
+    fcs_context *ctx;
+    const fcs_evaluate_options *o;
+    fcs_set *sets; /* 0: real */
+    int n_sets;
+    fcs_evaluated *views; /* 0: real; a volume beside real pages has three */
+    int n_views;
+    fcs_evaluated again;       /* other crops of the real set */
+    bool volumes;              /* compared with volumes */
+    fcs_protocol crops, whole; /* what is measured on pieces, and on whole volumes */
+} evaluation;
+
+/* A volume is compared with volumes; beside pages it is seen across each of its axes. */
+static fcs_status choose_views(evaluation *v)
 {
-    const fcs_set *real = &sets[0].set;
-    *volumes = real->n == 1 && real->sources[0].image->depth > 1;
-    for (int s = 1; s < n && *volumes; s++)
-        for (size_t i = 0; i < sets[s].set.n; i++)
-            if (sets[s].set.sources[i].image->depth == 1)
-                return fcs_fail(
-                    e, FCS_FAILED,
-                    "%s: single pages, but %s is a volume: compare volumes with volumes, or "
-                    "give one page as the real image",
-                    sets[s].set.name, real->name);
+    fcs_error *e = &v->ctx->error;
+    v->volumes = fcs_set_is_volume(&v->sets[0]);
+    v->views = fcs_alloc_array(e, 3 * (size_t)v->n_sets, sizeof *v->views);
+    if (!v->views)
+        return FCS_FAILED;
+    for (int s = 0; s < v->n_sets; s++) {
+        bool volume = fcs_set_is_volume(&v->sets[s]);
+        if (v->volumes && !volume)
+            return fcs_fail(e, FCS_FAILED,
+                            "%s: single pages, but %s is a volume: compare volumes with volumes, "
+                            "or give one page as the real image",
+                            v->sets[s].name, v->sets[0].name);
+        bool sliced = volume && !v->volumes;
+        for (int a = 0; a < (sliced ? 3 : 1); a++) {
+            v->views[v->n_views].set = &v->sets[s];
+            v->views[v->n_views++].across = (char)(sliced ? "zyx"[a] : 0);
+        }
+    }
     return FCS_OK;
 }
 
-static fcs_status choose_box(fcs_error *e, const fcs_evaluated *sets, int n, bool volumes,
-                             const fcs_evaluate_options *o, fcs_protocol *p)
+static char across_of(const fcs_evaluated *view) { return view->across ? view->across : 'z'; }
+
+static int64_t smallest(fcs_box box, bool volumes)
 {
-    if (o->crop < 0 || o->crops < 0 || o->max_lag < 0)
-        return fcs_fail(
-            e, FCS_FAILED,
-            "evaluate: a negative number of crops, crop side or lag: use 0 for the default");
+    int64_t least = box.width < box.height ? box.width : box.height;
+    return volumes && box.depth < least ? box.depth : least;
+}
+
+/* Without a wish, crops of volumes have a quarter of their side, at least 32: what the spread is
+ * taken from. */
+static fcs_box default_box(fcs_box box)
+{
+    int64_t least = smallest(box, true), side = least / 4 > 32 ? least / 4 : 32;
+    return (fcs_box){box.width < side ? box.width : side, box.height < side ? box.height : side,
+                     box.depth < side ? box.depth : side};
+}
+
+static fcs_status choose_box(evaluation *v)
+{
+    const fcs_evaluate_options *o = v->o;
+    fcs_protocol *p = &v->crops;
+    if (o->crop < 0 || o->crops < 0 || o->max_lag < 0 || o->period < 0)
+        return fcs_fail(&v->ctx->error, FCS_FAILED,
+                        "evaluate: a negative number of crops, crop side, lag or period: use 0 for "
+                        "the default");
     int64_t side = o->crop ? o->crop : INT64_MAX;
     p->box = (fcs_box){side, side, side};
-    for (int s = 0; s < n; s++)
-        fcs_set_limit(&sets[s].set, &p->box);
-    if (!volumes)
+    for (int i = 0; i < v->n_views; i++)
+        fcs_set_limit(v->views[i].set, across_of(&v->views[i]), &p->box);
+    if (!v->volumes)
         p->box.depth = 1;
-    int64_t least = p->box.width < p->box.height ? p->box.width : p->box.height;
-    if (volumes && p->box.depth < least)
-        least = p->box.depth;
+    else if (!o->crop)
+        p->box = default_box(p->box);
+    int64_t least = smallest(p->box, v->volumes);
     if (least < 2)
-        return fcs_fail(e, FCS_FAILED, "evaluate: crops of %lld x %lld pixels: give larger images",
+        return fcs_fail(&v->ctx->error, FCS_FAILED,
+                        "evaluate: crops of %lld x %lld pixels: give larger images",
                         (long long)p->box.width, (long long)p->box.height);
     p->max_lag = o->max_lag ? o->max_lag : (int)(least / 2 < 100000 ? least / 2 : 100000);
     if (p->max_lag >= least)
@@ -251,31 +366,77 @@ static fcs_status choose_box(fcs_error *e, const fcs_evaluated *sets, int n, boo
     return FCS_OK;
 }
 
-static fcs_status choose_rest(fcs_error *e, const fcs_evaluate_options *o, bool volumes,
-                              fcs_protocol *p)
+static bool any_volume(const evaluation *v)
 {
-    int few = volumes ? 6 : 4, many = volumes ? 26 : 8;
+    for (int s = 0; s < v->n_sets; s++)
+        if (fcs_set_is_volume(&v->sets[s]))
+            return true;
+    return false;
+}
+
+static fcs_status choose_rest(evaluation *v)
+{
+    fcs_error *e = &v->ctx->error;
+    const fcs_evaluate_options *o = v->o;
+    bool solid = any_volume(v), all = o->neighbours == 8 || o->neighbours == 26;
+    int few = v->volumes ? 6 : 4, many = v->volumes ? 26 : 8;
     if (o->neighbours != 0 && o->neighbours != few && o->neighbours != many)
         return fcs_fail(e, FCS_FAILED, "evaluate: %d neighbours: use %d or %d for %s",
-                        o->neighbours, few, many, volumes ? "volumes" : "images");
+                        o->neighbours, few, many, v->volumes ? "volumes" : "images");
     if (!(o->threshold >= 0 && o->threshold < 1))
         return fcs_fail(e, FCS_FAILED, "evaluate: threshold %g: use a value between 0 and 1",
                         o->threshold);
-    p->all_neighbours = o->neighbours == many;
-    p->threshold = o->threshold > 0 ? o->threshold : 0.5;
-    return fcs_protocol_make(e, o->metrics, p);
+    fcs_status status = FCS_FAILED;
+    fcs_set **sets = fcs_alloc_array(e, (size_t)v->n_sets, sizeof *sets);
+    for (int s = 0; sets && s < v->n_sets; s++)
+        sets[s] = &v->sets[s];
+    if (sets)
+        status = fcs_phases_choose(v->ctx, sets, v->n_sets, o->threshold, &v->crops.phases);
+    free(sets);
+    v->crops.all_neighbours = all;
+    v->crops.period = o->period ? o->period : 32;
+    v->whole = v->crops;
+    if (status == FCS_OK)
+        status = fcs_protocol_make(e, o->metrics, &v->crops);
+    if (status == FCS_OK && solid) {
+        v->whole.whole = true;
+        v->whole.box = (fcs_box){INT64_MAX, INT64_MAX, INT64_MAX};
+        for (int s = 0; s < v->n_sets; s++)
+            if (fcs_set_is_volume(&v->sets[s]))
+                fcs_set_limit(&v->sets[s], 'z', &v->whole.box);
+        int64_t half = smallest(v->whole.box, true) / 2;
+        v->whole.max_lag = o->max_lag ? o->max_lag : (int)(half < 256 ? half : 256);
+        if (v->whole.max_lag >= 2 * half)
+            v->whole.max_lag = (int)(2 * half - 1);
+        status = fcs_protocol_make(e, o->metrics, &v->whole);
+    }
+    if (status == FCS_OK && v->crops.n_slots + v->whole.n_slots == 0)
+        status = fcs_fail(e, FCS_FAILED,
+                          "metrics: \"%s\" are taken on volumes of at least %d pages, and none is "
+                          "given",
+                          o->metrics ? o->metrics : "", FCS_VOLUME_PAGES);
+    return status;
 }
 
-static fcs_status measure_set(fcs_context *ctx, const fcs_protocol *p, bool volumes,
-                              const fcs_evaluate_options *o, uint64_t number, fcs_evaluated *set)
+/* ---- measuring ---- */
+
+static fcs_status check_interrupt(evaluation *v)
 {
-    if (ctx->interrupted)
-        return fcs_fail(&ctx->error, FCS_INTERRUPTED, "evaluate: stopped on request");
-    int wanted = o->crops ? o->crops : DEFAULT_CROPS;
+    return v->ctx->interrupted
+               ? fcs_fail(&v->ctx->error, FCS_INTERRUPTED, "evaluate: stopped on request")
+               : FCS_OK;
+}
+
+static fcs_status measure_view(evaluation *v, fcs_evaluated *view, int number)
+{
+    int wanted = v->o->crops ? v->o->crops : DEFAULT_CROPS;
+    fcs_status status = check_interrupt(v);
     /* Each set its own places: equal ones would compare a set with itself. */
-    fcs_status status = fcs_set_crops(&ctx->error, &set->set, p->box, volumes, wanted,
-                                      o->seed + number, &set->crops);
-    return status == FCS_OK ? fcs_measure_crops(ctx, p, &set->crops, &set->profiles) : status;
+    if (status == FCS_OK)
+        status = fcs_set_crops(&v->ctx->error, view->set, v->crops.box, v->volumes, across_of(view),
+                               wanted, v->o->seed + (uint64_t)number, &view->crops);
+    return status == FCS_OK ? fcs_measure_crops(v->ctx, &v->crops, &view->crops, &view->profiles)
+                            : status;
 }
 
 static bool has_curves(const fcs_protocol *p)
@@ -286,41 +447,101 @@ static bool has_curves(const fcs_protocol *p)
     return false;
 }
 
-/* again: of the real set, its places numbered after those of all sets. */
-static fcs_status measure_all(fcs_context *ctx, const fcs_protocol *p, bool volumes,
-                              const fcs_evaluate_options *o, fcs_evaluated *sets, int n,
-                              fcs_evaluated *again)
+/* Profiles of all volumes of the set, each cut into split^3 pieces, behind each other. */
+static fcs_status measure_pieces(evaluation *v, const fcs_set *set, int split, double **out, int *n)
 {
-    fcs_status status = FCS_OK;
-    for (int s = 0; s < n && status == FCS_OK; s++)
-        status = measure_set(ctx, p, volumes, o, (uint64_t)s, &sets[s]);
-    if (status != FCS_OK || !sets[0].crops.drawn || !has_curves(p))
-        return status;
-    again->set = sets[0].set;
-    sets[0].again = again;
-    return measure_set(ctx, p, volumes, o, (uint64_t)n, again);
+    fcs_error *e = &v->ctx->error;
+    size_t per = (size_t)(split * split * split) * v->whole.length;
+    *out = fcs_alloc_array(e, set->n * per, sizeof **out);
+    *n = (int)set->n * split * split * split;
+    fcs_status status = *out ? FCS_OK : FCS_FAILED;
+    for (size_t i = 0; i < set->n && status == FCS_OK; i++) {
+        fcs_crops crops = {0};
+        double *profiles = NULL;
+        status = check_interrupt(v);
+        if (status == FCS_OK)
+            status = fcs_source_crops(e, &set->sources[i], split, &crops);
+        if (status == FCS_OK)
+            status = fcs_measure_crops(v->ctx, &v->whole, &crops, &profiles);
+        if (status == FCS_OK)
+            memcpy(*out + i * per, profiles, per * sizeof **out);
+        free(crops.places);
+        free(profiles);
+    }
+    return status;
 }
 
-static fcs_status evaluate_sets(fcs_context *ctx, fcs_protocol *p, fcs_evaluated *sets, int n,
-                                const fcs_evaluate_options *o, fcs_table **out)
+enum { SMALLEST_EIGHTH = 16 };
+
+/* The volumes of a view that is its set's first, and of the real set the eighths too. */
+static fcs_status measure_whole(evaluation *v, fcs_evaluated *view)
 {
-    bool volumes = false;
-    fcs_error *e = &ctx->error;
-    fcs_evaluated again = {0};
-    fcs_status status = choose_volumes(e, sets, n, &volumes);
+    const fcs_protocol *p = &v->whole;
+    int n = 0;
+    if (p->n_slots == 0 || !fcs_set_is_volume(view->set) || across_of(view) != 'z')
+        return FCS_OK;
+    fcs_status status = measure_pieces(v, view->set, 1, &view->whole, &n);
+    for (size_t i = 0; i < p->length && status == FCS_OK; i++)
+        view->whole[i] = spread_of(view->whole, n, p->length, i).mean;
+    if (status == FCS_OK && view == v->views && smallest(p->box, true) >= 2 * SMALLEST_EIGHTH)
+        status = measure_pieces(v, view->set, 2, &view->eighths, &view->n_eighths);
+    return status;
+}
+
+/* `again`: of the real set, its places numbered after those of all views. */
+static fcs_status measure_all(evaluation *v)
+{
+    fcs_status status = FCS_OK;
+    for (int i = 0; i < v->n_views && status == FCS_OK; i++) {
+        status = measure_view(v, &v->views[i], i);
+        if (status == FCS_OK)
+            status = measure_whole(v, &v->views[i]);
+    }
+    if (status != FCS_OK || !v->views[0].crops.drawn || !has_curves(&v->crops))
+        return status;
+    v->again.set = v->views[0].set;
+    v->views[0].again = &v->again;
+    return measure_view(v, &v->again, v->n_views);
+}
+
+static fcs_status evaluate_views(evaluation *v, fcs_table **out)
+{
+    fcs_error *e = &v->ctx->error;
+    fcs_status status = choose_views(v);
     if (status == FCS_OK)
-        status = choose_box(e, sets, n, volumes, o, p);
+        status = choose_box(v);
     if (status == FCS_OK)
-        status = choose_rest(e, o, volumes, p);
+        status = choose_rest(v);
     if (status == FCS_OK)
-        status = measure_all(ctx, p, volumes, o, sets, n, &again);
-    for (int s = 1; s < n && status == FCS_OK; s++)
-        status = find_all(e, p, &sets[s], &sets[0]);
-    if (status == FCS_OK && o->html)
-        status = fcs_evaluate_page(e, p, sets, n, o->html);
-    free(again.crops.values);
-    free(again.profiles);
-    return status == FCS_OK ? make_table(e, sets, n, out) : status;
+        status = measure_all(v);
+    for (int i = 1; i < v->n_views && status == FCS_OK; i++) {
+        status = find_all(e, &v->crops, &v->views[i], &v->views[0]);
+        if (status == FCS_OK)
+            status = find_all_whole(e, &v->whole, &v->views[i], &v->views[0]);
+        tell_verdicts(v->ctx, &v->views[i]);
+    }
+    if (status == FCS_OK && v->o->html)
+        status = fcs_evaluate_page(e, &v->crops, v->views, v->n_views, v->o->html);
+    return status == FCS_OK ? make_table(e, v->views, v->n_views, out) : status;
+}
+
+static void evaluation_free(evaluation *v)
+{
+    for (int i = 0; i < v->n_views; i++) {
+        free(v->views[i].crops.places);
+        free(v->views[i].profiles);
+        free(v->views[i].whole);
+        free(v->views[i].eighths);
+        free(v->views[i].findings);
+    }
+    free(v->again.crops.places);
+    free(v->again.profiles);
+    for (int s = 0; v->sets && s < v->n_sets; s++)
+        fcs_set_free(&v->sets[s]);
+    free(v->views);
+    free(v->sets);
+    free(v->crops.slots);
+    free(v->whole.slots);
 }
 
 fcs_status fcs_evaluate(fcs_context *ctx, const char *real, const char *const *generated, int n,
@@ -330,20 +551,13 @@ fcs_status fcs_evaluate(fcs_context *ctx, const char *real, const char *const *g
     if (n < 1)
         return fcs_fail(&ctx->error, FCS_FAILED,
                         "evaluate: nothing to compare with %s: name generated images", real);
-    fcs_evaluated *sets = fcs_alloc_array(&ctx->error, (size_t)n + 1, sizeof *sets);
-    fcs_protocol protocol = {0};
-    fcs_status status = sets ? fcs_set_read(ctx, real, &sets[0].set) : FCS_FAILED;
+    evaluation v = {.ctx = ctx, .o = options ? options : &defaults, .n_sets = n + 1};
+    v.sets = fcs_alloc_array(&ctx->error, (size_t)n + 1, sizeof *v.sets);
+    fcs_status status = v.sets ? fcs_set_read(ctx, real, &v.sets[0]) : FCS_FAILED;
     for (int s = 0; s < n && status == FCS_OK; s++)
-        status = fcs_set_read(ctx, generated[s], &sets[s + 1].set);
+        status = fcs_set_read(ctx, generated[s], &v.sets[s + 1]);
     if (status == FCS_OK)
-        status = evaluate_sets(ctx, &protocol, sets, n + 1, options ? options : &defaults, out);
-    for (int s = 0; sets && s <= n; s++) {
-        fcs_set_free(&sets[s].set);
-        free(sets[s].crops.values);
-        free(sets[s].profiles);
-        free(sets[s].findings);
-    }
-    free(sets);
-    free(protocol.slots);
+        status = evaluate_views(&v, out);
+    evaluation_free(&v);
     return status;
 }

@@ -11,25 +11,27 @@ enum { PICTURES = 6, PICTURE_PIXELS = 175, MOST_CURVES = 100 };
 
 /* ---- pictures ---- */
 
+/* The middle pages of a few samples. */
 static fcs_status add_pictures(fcs_error *e, fcs_page *page, const fcs_evaluated *set,
                                const char *title)
 {
     const fcs_crops *c = &set->crops;
-    int64_t pixels = c->box.width * c->box.height;
-    fcs_status status = FCS_OK;
+    fcs_image image = {.width = c->box.width,
+                       .height = c->box.height,
+                       .depth = 1,
+                       .channels = 1,
+                       .sample = FCS_F32};
+    image.data = fcs_alloc_array(e, (size_t)(image.width * image.height), sizeof(float));
+    fcs_status status = image.data ? FCS_OK : FCS_FAILED;
     fcs_page_subheading(page, title);
     fcs_page_row_begin(page);
     for (int i = 0; i < c->n && i < PICTURES && status == FCS_OK; i++) {
-        int64_t shown = (int64_t)i * c->n / (c->n < PICTURES ? c->n : PICTURES);
-        fcs_image image = {.width = c->box.width,
-                           .height = c->box.height,
-                           .depth = 1,
-                           .channels = 1,
-                           .sample = FCS_F32,
-                           .data = c->values + (shown * c->box.depth + c->box.depth / 2) * pixels};
+        int shown = (int)((int64_t)i * c->n / (c->n < PICTURES ? c->n : PICTURES));
+        fcs_crop_page(c, shown, c->box.depth / 2, image.data);
         status = fcs_page_image(e, page, &image, 0, PICTURE_PIXELS, NULL);
     }
     fcs_page_row_end(page);
+    free(image.data);
     return status;
 }
 
@@ -86,8 +88,8 @@ static void add_value_cell(fcs_text *t, const fcs_finding *f)
 
 static void add_label_cells(fcs_text *t, const fcs_finding *f)
 {
-    static const char *const inside[] = {NULL, NULL, "mean curve: lags inside, %",
-                                         "samples: lags inside, %"};
+    static const char *const inside[] = {
+        NULL, NULL, "mean curve: lags inside, %", "samples: lags inside, %", "whole volume", NULL};
     const fcs_slot *s = f->slot;
     fcs_text_add(t, "<td title=\"");
     fcs_page_escape(t, s->metric->definition);
@@ -100,8 +102,8 @@ static void add_label_cells(fcs_text *t, const fcs_finding *f)
     if (s->axis)
         fcs_text_add(t, "along %c", s->axis);
     fcs_text_add(t, "</td><td class=\"soft\">");
-    if (f->at == FCS_AT_LAG)
-        fcs_text_add(t, "lag %d", f->lag);
+    if (f->at == FCS_AT_LAG || f->at == FCS_AT_WHOLE_LAG)
+        fcs_text_add(t, "%slag %d", f->at == FCS_AT_LAG ? "" : "whole volume, ", f->lag);
     else
         fcs_text_add(t, "%s", inside[f->at] ? inside[f->at] : "");
     fcs_text_add(t, "</td>");
@@ -110,9 +112,18 @@ static void add_label_cells(fcs_text *t, const fcs_finding *f)
 typedef bool chooser(const fcs_finding *f);
 static bool is_summary(const fcs_finding *f)
 {
-    return f->at == FCS_AT_VALUE || f->at == FCS_AT_MEAN_INSIDE;
+    return f->at == FCS_AT_VALUE || f->at == FCS_AT_MEAN_INSIDE || f->at == FCS_AT_WHOLE;
 }
 static bool is_detail(const fcs_finding *f) { return !is_summary(f); }
+
+/* All sets have the same findings in the same order; volumes have some more behind them. */
+static const fcs_evaluated *longest(const fcs_evaluated *sets, int n)
+{
+    const fcs_evaluated *most = &sets[1];
+    for (int s = 2; s < n; s++)
+        most = sets[s].n_findings > most->n_findings ? &sets[s] : most;
+    return most;
+}
 
 static void add_findings(fcs_page *page, const fcs_evaluated *sets, int n, chooser *wanted)
 {
@@ -121,20 +132,24 @@ static void add_findings(fcs_page *page, const fcs_evaluated *sets, int n, choos
                     "on</th><th>of</th><th>at</th>"
                     "<th class=\"n\">real</th>");
     for (int s = 1; s < n; s++) {
+        char name[400];
         fcs_text_add(t, "<th class=\"n\">");
-        fcs_page_escape(t, sets[s].set.name);
+        fcs_page_escape(t, fcs_evaluated_name(&sets[s], name, sizeof name));
         fcs_text_add(t, "</th>");
     }
     fcs_text_add(t, "</tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < sets[1].n_findings;
-         i++) { /* all sets have the same findings in the same order */
-        if (!wanted(&sets[1].findings[i]))
+    const fcs_evaluated *most = longest(sets, n);
+    for (size_t i = 0; i < most->n_findings; i++) {
+        if (!wanted(&most->findings[i]))
             continue;
         fcs_text_add(t, "<tr>");
-        add_label_cells(t, &sets[1].findings[i]);
-        add_real_cell(t, &sets[1].findings[i]);
+        add_label_cells(t, &most->findings[i]);
+        add_real_cell(t, &most->findings[i]);
         for (int s = 1; s < n; s++)
-            add_value_cell(t, &sets[s].findings[i]);
+            if (i < sets[s].n_findings)
+                add_value_cell(t, &sets[s].findings[i]);
+            else
+                fcs_text_add(t, "<td></td>");
         fcs_text_add(t, "</tr>\n");
     }
     fcs_text_add(t, "</tbody></table></div>\n");
@@ -167,9 +182,12 @@ static void envelope_fill(const fcs_protocol *p, const fcs_evaluated *set, const
     }
 }
 
-static const char *phase_name(const fcs_slot *slot)
+static void phase_name(const fcs_protocol *p, const fcs_slot *slot, char text[60])
 {
-    return slot->phase ? "phase 1 (above the threshold)" : "phase 0 (below the threshold)";
+    snprintf(text, 60, "phase %d%s", slot->phase,
+             p->phases.n > 2 ? ""
+             : slot->phase   ? " (above the threshold)"
+                             : " (below the threshold)");
 }
 
 /* samples: room for MOST_CURVES + 3 series. */
@@ -195,8 +213,9 @@ static void add_curve_plot(fcs_page *page, const fcs_protocol *p, const fcs_eval
                                .y = real->low};
     series[n] = series[n - 1];
     series[n++].y = real->high;
-    char title[80];
-    snprintf(title, sizeof title, "%s along %c", phase_name(slot), slot->axis);
+    char title[80], phase[60];
+    phase_name(p, slot, phase);
+    snprintf(title, sizeof title, "%s along %c", phase, slot->axis);
     bool unit = slot->metric->curve ==
                 0; /* tau fills [0,1]; the others are better seen in their own range */
     fcs_page_plot(page, &(fcs_plot){.title = title,
@@ -217,8 +236,9 @@ static fcs_status add_curves(fcs_error *e, fcs_page *page, const fcs_protocol *p
     if (values && series) {
         envelope real = {values, values + lags, values + 2 * lags};
         envelope own = {values + 3 * lags, values + 4 * lags, values + 5 * lags};
-        char title[400];
-        snprintf(title, sizeof title, "%s, %s", sets[s].set.name, metric->title);
+        char title[400], name[300];
+        snprintf(title, sizeof title, "%s, %s", fcs_evaluated_name(&sets[s], name, sizeof name),
+                 metric->title);
         fcs_page_subheading(page, title);
         fcs_page_row_begin(page);
         for (int i = 0; i < p->n_slots; i++)
@@ -262,7 +282,15 @@ static fcs_status add_all_curves(fcs_error *e, fcs_page *page, const fcs_protoco
 
 /* ---- the page ---- */
 
-static void add_definitions(fcs_page *page, const fcs_protocol *p)
+static bool is_found(const fcs_evaluated *set, const fcs_metric *m)
+{
+    for (size_t i = 0; i < set->n_findings; i++)
+        if (set->findings[i].slot->metric == m)
+            return true;
+    return false;
+}
+
+static void add_definitions(fcs_page *page, const fcs_evaluated *most)
 {
     fcs_text *t = &page->html;
     fcs_page_heading(page, "Definitions");
@@ -270,10 +298,10 @@ static void add_definitions(fcs_page *page, const fcs_protocol *p)
                     "class=\"wide\"><table><thead><tr><th>metric</th><th>definition</"
                     "th><th>source</th></tr></thead>"
                     "<tbody>\n");
-    for (int i = 0; i < p->n_slots; i++) {
-        const fcs_metric *m = p->slots[i].metric;
+    for (int i = 0; i < fcs_metric_count; i++) {
+        const fcs_metric *m = &fcs_metrics[i];
         const char *const cells[] = {m->title, m->definition, m->source};
-        if (!first_of_metric(p, i))
+        if (!is_found(most, m))
             continue;
         fcs_text_add(t, "<tr>");
         for (int c = 0; c < 3; c++) {
@@ -288,14 +316,17 @@ static void add_definitions(fcs_page *page, const fcs_protocol *p)
 
 static void begin(fcs_page *page, const fcs_protocol *p, const fcs_evaluated *sets)
 {
-    char line[300], depth[40] = "";
+    char line[300], depth[40] = "", split[60];
+    if (p->phases.by_level)
+        snprintf(split, sizeof split, "%d phases by the real levels", p->phases.n);
+    else
+        snprintf(split, sizeof split, "phases split at %.3g", p->phases.bound[0]);
     if (p->box.depth > 1)
         snprintf(depth, sizeof depth, " x %lld", (long long)p->box.depth);
     snprintf(line, sizeof line,
-             "%d real samples of %lld x %lld%s pixels; phases split at %.3g; components with %s "
+             "%d real samples of %lld x %lld%s pixels; %s; components with %s "
              "neighbours; lags to %d",
-             sets[0].crops.n, (long long)p->box.width, (long long)p->box.height, depth,
-             p->threshold,
+             sets[0].crops.n, (long long)p->box.width, (long long)p->box.height, depth, split,
              p->box.depth > 1 ? (p->all_neighbours ? "26" : "6") : (p->all_neighbours ? "8" : "4"),
              p->max_lag);
     fcs_page_begin(page, "Generated beside real", line);
@@ -309,8 +340,9 @@ fcs_status fcs_evaluate_page(fcs_error *e, const fcs_protocol *p, const fcs_eval
     fcs_status status = FCS_OK;
     fcs_page_heading(&page, "Samples");
     for (int s = 0; s < n && status == FCS_OK; s++) {
-        char title[400];
-        snprintf(title, sizeof title, "%s%s (%d samples)", s ? "" : "real: ", sets[s].set.name,
+        char title[400], name[300];
+        snprintf(title, sizeof title, "%s%s (%d samples)",
+                 s ? "" : "real: ", fcs_evaluated_name(&sets[s], name, sizeof name),
                  sets[s].crops.n);
         status = add_pictures(e, &page, &sets[s], title);
     }
@@ -328,13 +360,14 @@ fcs_status fcs_evaluate_page(fcs_error *e, const fcs_protocol *p, const fcs_eval
     if (status == FCS_OK)
         status = add_all_curves(e, &page, p, sets, n);
     bool details = false;
-    for (size_t i = 0; i < sets[1].n_findings; i++)
-        details = details || is_detail(&sets[1].findings[i]);
+    const fcs_evaluated *most = longest(sets, n);
+    for (size_t i = 0; i < most->n_findings; i++)
+        details = details || is_detail(&most->findings[i]);
     if (details) {
         fcs_page_heading(&page, "Curves in numbers");
         add_findings(&page, sets, n, is_detail);
     }
-    add_definitions(&page, p);
+    add_definitions(&page, most);
     if (status == FCS_OK)
         return fcs_page_end(e, &page, path);
     fcs_page_abort(&page);

@@ -17,17 +17,17 @@ static fcs_status add_slot(fcs_error *e, fcs_protocol *p, size_t *capacity, fcs_
 static fcs_status add_metric(fcs_error *e, fcs_protocol *p, size_t *capacity, const fcs_metric *m)
 {
     static const char axes[] = "xyz";
-    int n_axes = m->kind != FCS_METRIC_CURVE ? 1 : p->box.depth > 1 ? 3 : 2;
+    int n_axes = !m->by_axis ? 1 : p->box.depth > 1 ? 3 : 2;
+    int n_phases = m->by_phase ? p->phases.n : 1;
     fcs_status status = FCS_OK;
     for (int thresholded = m->raw ? 0 : 1; thresholded < 2; thresholded++)
-        for (int phase = m->by_phase ? 0 : -1; phase < (m->by_phase ? 2 : 0); phase++)
+        for (int phase = 0; phase < n_phases; phase++)
             for (int a = 0; a < n_axes && status == FCS_OK; a++)
-                status =
-                    add_slot(e, p, capacity,
-                             (fcs_slot){.metric = m,
-                                        .thresholded = thresholded,
-                                        .phase = phase,
-                                        .axis = (char)(m->kind == FCS_METRIC_CURVE ? axes[a] : 0)});
+                status = add_slot(e, p, capacity,
+                                  (fcs_slot){.metric = m,
+                                             .thresholded = thresholded,
+                                             .phase = m->by_phase ? phase : -1,
+                                             .axis = (char)(m->by_axis ? axes[a] : 0)});
     return status;
 }
 
@@ -73,95 +73,136 @@ fcs_status fcs_protocol_make(fcs_error *e, const char *names, fcs_protocol *p)
         at += n + (at[n] == ',');
     }
     for (int i = 0; i < fcs_metric_count && status == FCS_OK; i++)
-        if (!names || listed(names, fcs_metrics[i].name))
+        if ((!names || listed(names, fcs_metrics[i].name)) &&
+            (p->whole ? fcs_metrics[i].whole : !fcs_metrics[i].only_whole))
             status = add_metric(e, p, &capacity, &fcs_metrics[i]);
-    if (status == FCS_OK && p->n_slots == 0)
+    if (status == FCS_OK && p->n_slots == 0 && !names)
         status = fcs_fail(e, FCS_FAILED, "metrics: none selected: see `facies list metrics`");
     return status;
 }
 
 /* ---- one sample ---- */
 
-/* Scalars and histograms: the mean over the pages of a sample. */
-static fcs_status measure_pages(fcs_error *e, const fcs_protocol *p, const fcs_slot *slot,
-                                const float *values, double *out)
+typedef struct sample {
+    const fcs_protocol *protocol;
+    const fcs_crops *crops;
+    int index;
+    double *profile;
+    unsigned char *phases; /* of all pixels */
+    uint32_t *labels;      /* of one phase */
+} sample;
+
+/* Scalars and histograms of pages: the mean over the pages of a sample. */
+static fcs_status measure_page(fcs_error *e, const sample *s, const float *values, bool thresholded)
 {
-    double *one = fcs_alloc_array(e, (size_t)slot->n, sizeof *one);
-    fcs_status status = one ? FCS_OK : FCS_FAILED;
-    memset(out, 0, (size_t)slot->n * sizeof *out);
-    for (int64_t z = 0; z < p->box.depth && status == FCS_OK; z++) {
-        fcs_page_view page = {values + z * p->box.width * p->box.height, p->box.width,
-                              p->box.height};
+    const fcs_protocol *p = s->protocol;
+    const fcs_box *box = &s->crops->box;
+    fcs_page_view page = {values, box->width, box->height};
+    fcs_status status = FCS_OK;
+    for (int i = 0; i < p->n_slots && status == FCS_OK; i++) {
+        const fcs_slot *slot = &p->slots[i];
+        double one[256]; /* the longest histogram */
+        if (!slot->metric->measure || slot->thresholded != thresholded)
+            continue;
         status = slot->metric->measure(e, &page, slot->phase, one);
-        for (int i = 0; i < slot->n && status == FCS_OK; i++)
-            out[i] += one[i] / (double)p->box.depth;
+        for (int k = 0; k < slot->n && status == FCS_OK; k++)
+            s->profile[slot->at + (size_t)k] += one[k] / (double)box->depth;
     }
-    free(one);
+    return status;
+}
+
+/* Measures page after page and keeps the phases. */
+static fcs_status measure_pages(fcs_error *e, const sample *s)
+{
+    const fcs_protocol *p = s->protocol;
+    const fcs_box *box = &s->crops->box;
+    size_t n = (size_t)(box->width * box->height);
+    float *page = fcs_alloc_array(e, n, sizeof *page);
+    fcs_status status = page ? FCS_OK : FCS_FAILED;
+    for (int64_t z = 0; z < box->depth && status == FCS_OK; z++) {
+        unsigned char *phases = s->phases + (size_t)z * n;
+        fcs_crop_page(s->crops, s->index, z, page);
+        status = measure_page(e, s, page, false);
+        for (size_t i = 0; i < n; i++) {
+            phases[i] = fcs_phase_of(&p->phases, page[i]);
+            page[i] = (float)phases[i] / (float)(p->phases.n - 1);
+        }
+        if (status == FCS_OK)
+            status = measure_page(e, s, page, true);
+    }
+    free(page);
     return status;
 }
 
 /* Curves of one phase: labels once, then all axes and definitions that are asked for. */
-static fcs_status measure_curves(fcs_error *e, const fcs_protocol *p, const uint32_t *labels,
-                                 int phase, double *profile)
+static fcs_status measure_curves(fcs_error *e, const sample *s, int phase)
 {
     static const char axes[] = "xyz";
+    const fcs_protocol *p = s->protocol;
+    const fcs_box *box = &s->crops->box;
     fcs_status status = FCS_OK;
     for (int a = 0; a < 3 && status == FCS_OK; a++) {
         double *curves[3] = {NULL, NULL, NULL};
         for (int i = 0; i < p->n_slots; i++)
-            if (p->slots[i].axis == axes[a] && p->slots[i].phase == phase)
-                curves[p->slots[i].metric->curve] = profile + p->slots[i].at;
+            if (p->slots[i].metric->kind == FCS_METRIC_CURVE && p->slots[i].axis == axes[a] &&
+                p->slots[i].phase == phase)
+                curves[p->slots[i].metric->curve] = s->profile + p->slots[i].at;
         if (curves[0] || curves[1] || curves[2])
-            status = fcs_curves(e, labels, p->box.width, p->box.height, p->box.depth, axes[a],
+            status = fcs_curves(e, s->labels, box->width, box->height, box->depth, axes[a],
                                 p->max_lag, curves[0], curves[1], curves[2]);
     }
     return status;
 }
 
-static bool has_curves(const fcs_protocol *p)
+/* What is measured on phases: all of one phase. */
+static fcs_status measure_phase(fcs_error *e, const sample *s, int phase, size_t n)
+{
+    const fcs_protocol *p = s->protocol;
+    const fcs_box *box = &s->crops->box;
+    const fcs_phase_view view = {s->phases,  box->width, box->height,
+                                 box->depth, s->labels,  p->period};
+    fcs_status status = FCS_OK;
+    if (s->labels) {
+        unsigned char *mask = fcs_alloc(e, n);
+        uint32_t count;
+        for (size_t i = 0; mask && i < n; i++)
+            mask[i] = s->phases[i] == phase;
+        status = mask ? fcs_label(e, mask, box->width, box->height, box->depth, p->all_neighbours,
+                                  s->labels, &count)
+                      : FCS_FAILED;
+        free(mask);
+        if (status == FCS_OK)
+            status = measure_curves(e, s, phase);
+    }
+    for (int i = 0; i < p->n_slots && status == FCS_OK; i++)
+        if (p->slots[i].metric->measure_phases && p->slots[i].phase == phase)
+            status = p->slots[i].metric->measure_phases(e, &view, phase, p->slots[i].axis,
+                                                        s->profile + p->slots[i].at);
+    return status;
+}
+
+static bool needs_labels(const fcs_protocol *p)
 {
     for (int i = 0; i < p->n_slots; i++)
-        if (p->slots[i].metric->kind == FCS_METRIC_CURVE)
+        if (p->slots[i].metric->by_axis)
             return true;
     return false;
 }
 
-static fcs_status measure_phases(fcs_error *e, const fcs_protocol *p, const float *phases, size_t n,
-                                 double *profile)
+static fcs_status measure_sample(fcs_error *e, const fcs_protocol *p, const fcs_crops *crops,
+                                 int index, double *profile)
 {
-    unsigned char *mask = fcs_alloc(e, n);
-    uint32_t count, *labels = fcs_alloc_array(e, n, sizeof *labels);
-    fcs_status status = mask && labels ? FCS_OK : FCS_FAILED;
-    for (int phase = 0; phase < 2 && status == FCS_OK; phase++) {
-        for (size_t i = 0; i < n; i++)
-            mask[i] = (phases[i] > 0.5f) == phase;
-        status = fcs_label(e, mask, p->box.width, p->box.height, p->box.depth, p->all_neighbours,
-                           labels, &count);
-        if (status == FCS_OK)
-            status = measure_curves(e, p, labels, phase, profile);
-    }
-    free(mask);
-    free(labels);
-    return status;
-}
-
-static fcs_status measure_sample(fcs_error *e, const fcs_protocol *p, const float *values,
-                                 double *profile)
-{
-    size_t n = (size_t)(p->box.width * p->box.height * p->box.depth);
-    float *phases = fcs_alloc_array(e, n, sizeof *phases);
-    if (!phases)
-        return FCS_FAILED;
-    for (size_t i = 0; i < n; i++)
-        phases[i] = (double)values[i] > p->threshold ? 1 : 0;
-    fcs_status status = FCS_OK;
-    for (int i = 0; i < p->n_slots && status == FCS_OK; i++)
-        if (p->slots[i].metric->measure)
-            status = measure_pages(e, p, &p->slots[i], p->slots[i].thresholded ? phases : values,
-                                   profile + p->slots[i].at);
-    if (status == FCS_OK && has_curves(p))
-        status = measure_phases(e, p, phases, n, profile);
-    free(phases);
+    size_t n = (size_t)(crops->box.width * crops->box.height * crops->box.depth);
+    sample s = {p, crops, index, profile, fcs_alloc(e, n), NULL};
+    if (s.phases && needs_labels(p))
+        s.labels = fcs_alloc_array(e, n, sizeof *s.labels);
+    fcs_status status = s.phases && (s.labels || !needs_labels(p)) ? FCS_OK : FCS_FAILED;
+    if (status == FCS_OK)
+        status = measure_pages(e, &s);
+    for (int phase = 0; phase < p->phases.n && status == FCS_OK; phase++)
+        status = measure_phase(e, &s, phase, n);
+    free(s.phases);
+    free(s.labels);
     return status;
 }
 
@@ -177,9 +218,8 @@ typedef struct job {
 static void measure_some(void *arg, int64_t begin, int64_t end, int thread)
 {
     const job *j = arg;
-    int64_t length = j->crops->box.width * j->crops->box.height * j->crops->box.depth;
     for (int64_t i = begin; i < end && j->errors[thread].status == FCS_OK; i++)
-        measure_sample(&j->errors[thread], j->protocol, j->crops->values + i * length,
+        measure_sample(&j->errors[thread], j->protocol, j->crops, (int)i,
                        j->profiles + (size_t)i * j->protocol->length);
 }
 

@@ -1,5 +1,5 @@
 /* metrics.h: what pictures are compared by. The single metrics of facies.h work on any image; those
- * here on one page in [0,1], or on its phases (value > threshold). */
+ * here on one page in [0,1], or on the phases of a page or volume. */
 #ifndef FCS_METRICS_H
 #define FCS_METRICS_H
 
@@ -10,6 +10,16 @@ typedef struct fcs_page_view {
     const float *values;
     int64_t width, height;
 } fcs_page_view;
+
+enum { FCS_PHASES_MAX = 8 };
+
+/* The phase of each pixel of a page or volume, x fastest. */
+typedef struct fcs_phase_view {
+    const unsigned char *phases;
+    int64_t width, height, depth;
+    const uint32_t *labels; /* connected components of the phase that is measured, 0 elsewhere */
+    int64_t period;         /* in pixels, for the repetition test */
+} fcs_phase_view;
 
 typedef enum fcs_metric_kind {
     /* A number per image; compared by its mean. Floor: standard deviation over real crops. */
@@ -30,10 +40,16 @@ typedef struct fcs_metric {
     int bins;         /* values per image; 1 for scalars; 0: max_lag + 1 */
     double chi_scale; /* histograms: value = chi_scale * sum over bins of (a - b)^2 / (a + b) */
     bool raw;         /* taken on the raw page as well as on the thresholded one */
-    bool by_phase;    /* per phase 0, 1 */
+    bool by_phase;    /* per phase 0, 1, ... */
+    bool by_axis;     /* per axis x, y and, of volumes, z */
+    bool whole;       /* taken on whole volumes */
+    bool only_whole;  /* and on nothing else */
     /* Scalars and histograms: fills `bins` values from a page. Curves have NULL: fcs_pairs gives
      * all of them at once. */
     fcs_status (*measure)(fcs_error *e, const fcs_page_view *page, int phase, double *values);
+    /* The same from the phases of a page or volume. */
+    fcs_status (*measure_phases)(fcs_error *e, const struct fcs_phase_view *view, int phase,
+                                 char axis, double *values);
     int curve; /* curves: 0 tau, 1 c2, 2 s2 */
 } fcs_metric;
 extern const fcs_metric fcs_metrics[];
@@ -44,7 +60,6 @@ fcs_status fcs_measure_tv_isotropic(fcs_error *e, const fcs_page_view *page, int
                                     double *values);
 fcs_status fcs_measure_tv_anisotropic(fcs_error *e, const fcs_page_view *page, int phase,
                                       double *values);
-fcs_status fcs_measure_share(fcs_error *e, const fcs_page_view *page, int phase, double *values);
 /* 256 counts. */
 fcs_status fcs_measure_lbp1(fcs_error *e, const fcs_page_view *page, int phase, double *values);
 fcs_status fcs_measure_lbp2(fcs_error *e, const fcs_page_view *page, int phase, double *values);
@@ -69,11 +84,33 @@ fcs_status fcs_curve_spectrum(fcs_error *e, const fcs_page_view *page, char axis
 /* Sum over bins of (a - b)^2 / (a + b), empty bins left out. */
 double fcs_chi_square(const double *a, const double *b, int bins);
 
+/* ---- solid.c: each fills one value; lengths in pixels; NaN where it is not defined ---- */
+fcs_status fcs_measure_share(fcs_error *e, const fcs_phase_view *v, int phase, char axis,
+                             double *values);
+fcs_status fcs_measure_share_spread(fcs_error *e, const fcs_phase_view *v, int phase, char axis,
+                                    double *values);
+fcs_status fcs_measure_surface(fcs_error *e, const fcs_phase_view *v, int phase, char axis,
+                               double *values);
+fcs_status fcs_measure_percolation(fcs_error *e, const fcs_phase_view *v, int phase, char axis,
+                                   double *values);
+fcs_status fcs_measure_chord(fcs_error *e, const fcs_phase_view *v, int phase, char axis,
+                             double *values);
+fcs_status fcs_measure_isotropy(fcs_error *e, const fcs_phase_view *v, int phase, char axis,
+                                double *values);
+fcs_status fcs_measure_period(fcs_error *e, const fcs_phase_view *v, int phase, char axis,
+                              double *values);
+/* Up to these values isotropy and period say "isotropic" and "no period". */
+#define FCS_ISOTROPY_MOST 1.0
+#define FCS_PERIOD_MOST 3.0
+
 /* ---- components.c ---- */
 /* Labels 1..count of the connected components where mask is not 0, in scan order of their first
  * pixels; 0 elsewhere. all: 8 neighbours in a page and 26 in a volume, else 4 and 6. */
 fcs_status fcs_label(fcs_error *e, const unsigned char *mask, int64_t width, int64_t height,
                      int64_t depth, bool all, uint32_t *labels, uint32_t *count);
+
+/* mask[i] = channel 0 of pixel i is of the phase (value > threshold) == phase. */
+void fcs_mask_fill(const fcs_image *image, double threshold, int phase, unsigned char *mask);
 
 /* ---- connectivity.c ---- */
 /* Adds up, per lag 0..max_lag along the axis ('x', 'y', 'z'), the pairs of pixels with labels (any

@@ -15,60 +15,6 @@ void fcs_set_free(fcs_set *set)
     memset(set, 0, sizeof *set);
 }
 
-/* Lowest, highest and, up to three, the number of distinct values of channel 0. */
-static int image_levels(const fcs_image *image, double *low, double *high)
-{
-    *low = *high = fcs_image_value(image, 0, 0, 0, 0);
-    int levels = 1;
-    for (int64_t z = 0; z < image->depth; z++)
-        for (int64_t y = 0; y < image->height; y++)
-            for (int64_t x = 0; x < image->width; x++) {
-                double v = fcs_image_value(image, z, y, x, 0);
-                if (v < *low || v > *high) {
-                    levels++;
-                    *low = fmin(*low, v);
-                    *high = fmax(*high, v);
-                } else if (v > *low && v < *high) {
-                    levels = 3;
-                } else if (isnan(v)) {
-                    *low = v;
-                    return 3;
-                }
-            }
-    return levels < 3 ? levels : 3;
-}
-
-/* Chooses how samples become [0,1]: integers by their type's maximum, except where there are two
- * levels only (labels 0 and 1); floats are taken as they are, or from [-1,1]. */
-static fcs_status source_scale(fcs_context *ctx, fcs_source *s, const char *path)
-{
-    double low, high;
-    int levels = image_levels(s->image, &low, &high);
-    s->offset = 0;
-    s->scale = 1;
-    if (s->image->channels > 1)
-        fcs_note(ctx, "%s: %d channels: the first is used", path, s->image->channels);
-    if (s->image->sample != FCS_F32) {
-        if (levels == 2 && (low > 0 || high < 1)) {
-            s->offset = low;
-            s->scale = 1 / (high - low);
-            fcs_note(ctx, "%s: two levels, taken as 0 and 1", path);
-        }
-        return FCS_OK;
-    }
-    const double slack = 1e-3;
-    if (low < -1 - slack || high > 1 + slack || isnan(low))
-        return fcs_fail(&ctx->error, FCS_FAILED,
-                        "%s: float values from %g to %g: scale them to [0,1] or [-1,1]", path, low,
-                        high);
-    if (low < -slack) {
-        s->offset = -1;
-        s->scale = 0.5;
-        fcs_note(ctx, "%s: values from %g to %g, rescaled from [-1,1] to [0,1]", path, low, high);
-    }
-    return FCS_OK;
-}
-
 static fcs_status set_add(fcs_context *ctx, fcs_set *set, const char *path)
 {
     if (!fcs_grow(&ctx->error, &set->sources, &set->capacity, set->n + 1, sizeof *set->sources))
@@ -78,12 +24,13 @@ static fcs_status set_add(fcs_context *ctx, fcs_set *set, const char *path)
     if (status != FCS_OK)
         return status;
     set->n++;
-    return source_scale(ctx, s, path);
+    return fcs_source_scale(ctx, s, path);
 }
 
 static bool is_picture(const char *name)
 {
-    static const char *const endings[] = {".png", ".tif", ".tiff"};
+    static const char *const endings[] = {".png", ".tif", ".tiff", ".nrrd", ".nhdr",
+                                          ".mha", ".mhd", ".vti",  ".npy"};
     size_t n = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         size_t k = strlen(endings[i]);
@@ -128,7 +75,9 @@ static fcs_status folder_list(fcs_error *e, const char *path, char ***out, size_
     closedir(folder);
     if (status == FCS_OK && *n == 0)
         status = fcs_fail(e, FCS_FAILED,
-                          "%s: no pictures in this folder: .png, .tif and .tiff are read", path);
+                          "%s: no pictures in this folder: .png, .tif, .nrrd, .mhd, .vti and .npy "
+                          "are read",
+                          path);
     if (status != FCS_OK) {
         names_free(names, *n);
         return status;
@@ -157,79 +106,139 @@ fcs_status fcs_set_read(fcs_context *ctx, const char *path, fcs_set *set)
     return status;
 }
 
+bool fcs_set_is_volume(const fcs_set *set)
+{
+    bool volume = set->n > 0;
+    for (size_t i = 0; i < set->n; i++)
+        volume = volume && set->sources[i].image->depth >= FCS_VOLUME_PAGES;
+    return volume;
+}
+
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-void fcs_set_limit(const fcs_set *set, fcs_box *box)
+/* Which of x, y, z (0, 1, 2) lies along a piece's width, height and depth. */
+static const int *axes_of(char across)
+{
+    static const int axes[3][3] = {{1, 2, 0}, {0, 2, 1}, {0, 1, 2}};
+    return axes[across - 'x'];
+}
+
+/* The image's size as it is seen across that axis. */
+static fcs_box size_across(const fcs_image *image, char across)
+{
+    const int64_t n[3] = {image->width, image->height, image->depth};
+    const int *axis = axes_of(across);
+    return (fcs_box){n[axis[0]], n[axis[1]], n[axis[2]]};
+}
+
+void fcs_set_limit(const fcs_set *set, char across, fcs_box *box)
 {
     for (size_t i = 0; i < set->n; i++) {
-        const fcs_image *image = set->sources[i].image;
-        box->width = smaller(box->width, image->width);
-        box->height = smaller(box->height, image->height);
-        box->depth = smaller(box->depth, image->depth);
+        fcs_box size = size_across(set->sources[i].image, across);
+        box->width = smaller(box->width, size.width);
+        box->height = smaller(box->height, size.height);
+        box->depth = smaller(box->depth, size.depth);
     }
 }
 
 /* Sample number `index` of the set: its source and its page (0 for volumes). */
-static const fcs_source *set_sample(const fcs_set *set, bool volumes, int64_t index, int64_t *page)
+static const fcs_source *set_sample(const fcs_set *set, bool volumes, char across, int64_t index,
+                                    int64_t *page)
 {
     *page = 0;
     if (volumes)
         return &set->sources[index];
     size_t i = 0;
-    while (index >= set->sources[i].image->depth)
-        index -= set->sources[i++].image->depth;
+    while (index >= size_across(set->sources[i].image, across).depth)
+        index -= size_across(set->sources[i++].image, across).depth;
     *page = index;
     return &set->sources[i];
 }
 
-static bool set_fits(const fcs_set *set, fcs_box box, bool volumes, int64_t *samples)
+static bool set_fits(const fcs_set *set, fcs_box box, bool volumes, char across, int64_t *samples)
 {
     bool fits = true;
     *samples = 0;
     for (size_t i = 0; i < set->n; i++) {
-        const fcs_image *image = set->sources[i].image;
-        fits = fits && image->width == box.width && image->height == box.height &&
-               (!volumes || image->depth == box.depth);
-        *samples += volumes ? 1 : image->depth;
+        fcs_box size = size_across(set->sources[i].image, across);
+        fits = fits && size.width == box.width && size.height == box.height &&
+               (!volumes || size.depth == box.depth);
+        *samples += volumes ? 1 : size.depth;
     }
     return fits;
 }
 
-static void crop_copy(const fcs_source *s, fcs_box box, int64_t z0, int64_t y0, int64_t x0,
-                      float *out)
-{
-    for (int64_t z = 0; z < box.depth; z++)
-        for (int64_t y = 0; y < box.height; y++)
-            for (int64_t x = 0; x < box.width; x++) {
-                double v =
-                    (fcs_image_value(s->image, z0 + z, y0 + y, x0 + x, 0) - s->offset) * s->scale;
-                *out++ = (float)fmin(fmax(v, 0), 1);
-            }
-}
-
-fcs_status fcs_set_crops(fcs_error *e, const fcs_set *set, fcs_box box, bool volumes, int wanted,
-                         uint64_t seed, fcs_crops *crops)
+fcs_status fcs_set_crops(fcs_error *e, const fcs_set *set, fcs_box box, bool volumes, char across,
+                         int wanted, uint64_t seed, fcs_crops *crops)
 {
     int64_t samples, page;
-    bool fits = set_fits(set, box, volumes, &samples);
-    int64_t n = fits ? samples : wanted, length = box.width * box.height * box.depth;
+    bool fits = set_fits(set, box, volumes, across, &samples);
+    int64_t n = fits ? samples : wanted;
     if (n > 1000000)
         return fcs_fail(e, FCS_FAILED, "%s: %lld samples: use a million at most", set->name,
                         (long long)n);
-    *crops = (fcs_crops){box, (int)n, !fits,
-                         fcs_alloc_array(e, (size_t)n, (size_t)length * sizeof *crops->values)};
-    if (!crops->values)
+    *crops = (fcs_crops){box, across, (int)n, !fits,
+                         fcs_alloc_array(e, (size_t)n, sizeof *crops->places)};
+    if (!crops->places)
         return FCS_FAILED;
     uint32_t stream = fcs_random_stream("evaluate.crops");
     for (int64_t i = 0; i < n; i++) {
-        const fcs_source *s = set_sample(set, volumes, fits ? i : i * samples / n, &page);
+        const fcs_source *s = set_sample(set, volumes, across, fits ? i : i * samples / n, &page);
+        fcs_box size = size_across(s->image, across);
         uint64_t draw = 3 * (uint64_t)i;
-        int64_t x = fcs_random_below(seed, 0, stream, draw, s->image->width - box.width + 1);
-        int64_t y = fcs_random_below(seed, 0, stream, draw + 1, s->image->height - box.height + 1);
-        int64_t z =
-            volumes ? fcs_random_below(seed, 0, stream, draw + 2, s->image->depth - box.depth + 1)
-                    : page;
-        crop_copy(s, box, z, y, x, crops->values + i * length);
+        crops->places[i] = (fcs_place){
+            s, fcs_random_below(seed, 0, stream, draw, size.width - box.width + 1),
+            fcs_random_below(seed, 0, stream, draw + 1, size.height - box.height + 1),
+            volumes ? fcs_random_below(seed, 0, stream, draw + 2, size.depth - box.depth + 1)
+                    : page};
     }
     return FCS_OK;
+}
+
+fcs_status fcs_source_crops(fcs_error *e, const fcs_source *s, int split, fcs_crops *crops)
+{
+    const fcs_image *m = s->image;
+    fcs_box box = {m->width / split, m->height / split, m->depth / split};
+    int n = split * split * split;
+    *crops = (fcs_crops){box, 'z', n, false, fcs_alloc_array(e, (size_t)n, sizeof *crops->places)};
+    for (int i = 0; crops->places && i < n; i++)
+        crops->places[i] = (fcs_place){s, i % split * box.width, i / split % split * box.height,
+                                       i / split / split * box.depth};
+    return crops->places ? FCS_OK : FCS_FAILED;
+}
+
+/* ---- values ---- */
+
+static float value_of(const fcs_source *s, double v)
+{
+    if (s->levels == 0)
+        return (float)fmin(fmax((v - s->offset) * s->scale, 0), 1);
+    int best = 0;
+    for (int k = 1; k < s->levels; k++)
+        best = fabs(s->level[k] - v) < fabs(s->level[best] - v) ? k : best;
+    return (float)s->value[best];
+}
+
+void fcs_crop_page(const fcs_crops *crops, int i, int64_t z, float *out)
+{
+    const fcs_place *p = &crops->places[i];
+    const fcs_image *m = p->source->image;
+    const int64_t stride[3] = {m->channels, m->width * m->channels,
+                               m->width * m->height * m->channels};
+    const int *axis = axes_of(crops->across);
+    const int64_t step = stride[axis[0]], row = stride[axis[1]];
+    const int64_t start = p->x * step + p->y * row + (p->z + z) * stride[axis[2]];
+    float table[256];
+    for (int k = 0; k < 256; k++)
+        table[k] = m->sample == FCS_U8 ? value_of(p->source, k / 255.0) : 0;
+    for (int64_t y = 0; y < crops->box.height; y++)
+        for (int64_t x = 0; x < crops->box.width; x++) {
+            int64_t at = start + y * row + x * step;
+            if (m->sample == FCS_U8)
+                *out++ = table[((const uint8_t *)m->data)[at]];
+            else if (m->sample == FCS_U16)
+                *out++ = value_of(p->source, ((const uint16_t *)m->data)[at] / 65535.0);
+            else
+                *out++ = value_of(p->source, (double)((const float *)m->data)[at]);
+        }
 }

@@ -1,4 +1,4 @@
-/* texture.c: total variation, shares, local binary patterns, histograms of oriented gradients. */
+/* texture.c: total variation, local binary patterns, histograms of oriented gradients. */
 #include "metrics/metrics.h"
 #include <float.h>
 #include <math.h>
@@ -71,17 +71,6 @@ fcs_status fcs_total_variation(fcs_context *ctx, const fcs_image *image, double 
 }
 
 /* ---- shares: pages come thresholded, 0 or 1 ---- */
-
-fcs_status fcs_measure_share(fcs_error *e, const fcs_page_view *page, int phase, double *values)
-{
-    (void)e;
-    double ones = 0;
-    int64_t n = page->width * page->height;
-    for (int64_t i = 0; i < n; i++)
-        ones += (double)page->values[i];
-    *values = phase ? ones / (double)n : 1 - ones / (double)n;
-    return FCS_OK;
-}
 
 /* ---- local binary patterns (Ojala et al. 2002), as scikit-image's 'default' method ----
  * Bit i is set where the value at angle 2 pi i / 8, bilinear, 0 outside the page, is at least the
