@@ -141,7 +141,7 @@ FCS_API double fcs_image_value(const fcs_image *image, int64_t z, int64_t y, int
 FCS_API fcs_status fcs_image_to_float(fcs_context *ctx, const fcs_image *image, fcs_image **out);
 
 typedef struct fcs_convert_options {
-    char slices;        /* 'x', 'y', 'z': a numbered 2D file per page across that axis; 0: one file */
+    char slices; /* 'x', 'y', 'z': a numbered 2D file per page across that axis; 0: one file */
     const char *format; /* "labels": the distinct values become 0, 1, 2, ...; "grey": these spread
                            over 0..255; NULL: as they are */
     fcs_voxel voxel;    /* replaces what the file says, size and unit each where given */
@@ -166,9 +166,9 @@ FCS_API fcs_status fcs_inspect(fcs_context *ctx, const char *const *paths, int n
 typedef struct fcs_evaluate_options {
     const char *metrics; /* comma-separated names of fcs_list("metrics"); NULL: all */
     int crops;           /* random crops of the real image, for values and floor; 0: 100 */
-    int64_t crop; /* crop side in pixels; 0: the generated images' side, at most the real image's;
-                     of volumes a quarter of it, at least 32 */
-    int neighbours;   /* 4 or 8 (6 or 26 in 3D) for connected components; 0: 4 (6) */
+    int64_t crop;   /* crop side in pixels; 0: the generated images' side, at most the real image's;
+                       of volumes a quarter of it, at least 32 */
+    int neighbours; /* 4 or 8 (6 or 26 in 3D) for connected components; 0: 4 (6) */
     double threshold; /* > 0: two phases, 1 is value > threshold; 0: the real set's distinct values
                          where there are 2 to 8, else 0.5 */
     int max_lag;      /* 0: half of the crop */
@@ -178,8 +178,8 @@ typedef struct fcs_evaluate_options {
 } fcs_evaluate_options;
 
 /* Compares sets of generated images with a real image. generated[i] names a file or folder: one set
- * each. The table has a row per set, metric, variant (raw or thresholded: by phase), with value, the
- * real value, the real-vs-real floor and the definition. For the share of lags inside the real
+ * each. The table has a row per set, metric, variant (raw or thresholded: by phase), with value,
+ * the real value, the real-vs-real floor and the definition. For the share of lags inside the real
  * envelope the real value is what as many other crops of the real image score. REAL may be a file
  * or a folder. A file of 16 pages or more is a volume. A volume beside real pages is seen across
  * each axis (column "across"); whole volumes have rows of their own ("at" is "whole"), whose floor
@@ -211,6 +211,24 @@ FCS_API fcs_status fcs_surface(fcs_context *ctx, const fcs_image *image, double 
  * there is none of it. */
 FCS_API fcs_status fcs_percolation(fcs_context *ctx, const fcs_image *image, double threshold,
                                    int phase, int neighbours, char axis, double *share);
+
+/* ---- pictures of volumes ---- */
+
+typedef struct fcs_render_options {
+    int64_t width, height;     /* of the picture, pixels; 0: 1000 x 1000 (layers: 1200 wide) */
+    const char *transparent;   /* phases to see through: "0", "0,2"; NULL: none */
+    double cut;                /* share of the sides cut away at the corner towards the viewer */
+    double azimuth, elevation; /* of the viewer, degrees; both 0: 32, 26 */
+    double threshold; /* > 0: two phases, 1 is value > threshold; 0: up to eight distinct values
+                         are phases, of others greys are shown */
+} fcs_render_options;
+/* A shaded view of a volume from one corner (x to the right, y away, z up), RGB. */
+FCS_API fcs_status fcs_render(fcs_context *ctx, const fcs_image *volume,
+                              const fcs_render_options *options, fcs_image **out);
+/* Six successive layers from the middle, and below the middle slices across z, y and x. Height
+ * follows from the width. */
+FCS_API fcs_status fcs_render_layers(fcs_context *ctx, const fcs_image *volume,
+                                     const fcs_render_options *options, fcs_image **out);
 
 /* ---- graphs ---- */
 

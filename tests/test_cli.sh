@@ -42,7 +42,7 @@ says 'Usage: facies generate' generate --help
 checks=$((checks + 1))
 "$facies" > out 2> err && fail "no arguments: status 0"
 [ ! -s out ] || fail "no arguments: help on standard output"
-for command in train generate evaluate inspect show list check bench devices synth convert help; do
+for command in train generate evaluate inspect show list check bench devices synth convert view help; do
     says "^.TH FACIES" help --man $command
     says '^.SH OPTIONS' help --man $command
 done
@@ -117,6 +117,14 @@ expect 1 'labels or grey' convert ball.tif a.nrrd --format onehot
 expect 2 'x, y or z' convert ball.tif a.png --slices q
 expect 2 'voxel' convert ball.tif a.nrrd --voxel 0x1x1
 expect 2 'voxel' convert ball.tif a.nrrd --voxel 1x1
+says '' view ball.tif -o view.png --size 60x50 --transparent 0 --cut 0.3
+says '' view ball.nrrd -o layers.png --layers
+says '60 *50' inspect view.png
+expect 1 'numbers from 0 to 1' view ball.tif -o a.png --transparent 2
+expect 1 'nothing is left' view ball.tif -o a.png --transparent 0,1
+expect 1 'one page' view ti.png -o a.png
+expect 2 'number from 0 to 0.99' view ball.tif -o a.png --cut 1
+expect 2 '-o FILE' view ball.tif
 says '' synth spheres --size 12x12 -o pages/q.png
 expect 1 'alike' convert pages a.nrrd
 

@@ -35,12 +35,13 @@ typedef struct cli_args {
         cells, profile;
     int64_t threads, seed, steps, count, first, median, memory, crops, crop, neighbours, max_lag;
     int64_t period;
+    bool layers;
     int64_t tile, stride;
     bool has_seed;
-    double minutes, threshold, seconds;
+    double minutes, threshold, seconds, cut, azimuth, elevation;
     int64_t size[3];
     const char *device, *json, *csv, *html, *output, *metrics, *ops, *one_case, *isa, *slices,
-        *format, *voxel, *unit;
+        *format, *voxel, *unit, *transparent;
     cli_words data, set, operands;
 } cli_args;
 
@@ -57,7 +58,7 @@ typedef struct cli_command {
     int (*run)(const cli_args *a);  /* returns the exit status */
 } cli_command;
 extern const cli_command cli_train, cli_generate, cli_evaluate, cli_inspect, cli_show, cli_list,
-    cli_check, cli_bench, cli_devices, cli_synth, cli_convert, cli_help_command;
+    cli_check, cli_bench, cli_devices, cli_synth, cli_convert, cli_view, cli_help_command;
 extern const cli_command *const cli_commands[]; /* NULL-terminated */
 const cli_command *cli_command_find(const char *name);
 

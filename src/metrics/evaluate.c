@@ -521,7 +521,7 @@ static fcs_status evaluate_views(evaluation *v, fcs_table **out)
         tell_verdicts(v->ctx, &v->views[i]);
     }
     if (status == FCS_OK && v->o->html)
-        status = fcs_evaluate_page(e, &v->crops, v->views, v->n_views, v->o->html);
+        status = fcs_evaluate_page(v->ctx, &v->crops, v->views, v->n_views, v->o->html);
     return status == FCS_OK ? make_table(e, v->views, v->n_views, out) : status;
 }
 

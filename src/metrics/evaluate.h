@@ -126,8 +126,8 @@ const char *fcs_finding_label(const fcs_finding *f, char *buffer,
                               size_t size); /* "lag 25", NULL for a plain value */
 
 /* ---- evaluate_page.c: sets[0] is the real one ---- */
-fcs_status fcs_evaluate_page(fcs_error *e, const fcs_protocol *p, const fcs_evaluated *sets, int n,
-                             const char *path);
+fcs_status fcs_evaluate_page(fcs_context *ctx, const fcs_protocol *p, const fcs_evaluated *sets,
+                             int n, const char *path);
 /* "name", "name, across z" */
 const char *fcs_evaluated_name(const fcs_evaluated *set, char *buffer, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PICTURES = 6, PICTURE_PIXELS = 175, MOST_CURVES = 100 };
+enum { PICTURES = 6, PICTURE_PIXELS = 175, MOST_CURVES = 100, VIEW_PIXELS = 480 };
 
 /* ---- pictures ---- */
 
@@ -32,6 +32,49 @@ static fcs_status add_pictures(fcs_error *e, fcs_page *page, const fcs_evaluated
     }
     fcs_page_row_end(page);
     free(image.data);
+    return status;
+}
+
+/* The first volume of a set: cut open, its first phase left out, layers and slices. */
+static fcs_status add_volume(fcs_context *ctx, fcs_page *page, const fcs_protocol *p,
+                             const fcs_evaluated *set)
+{
+    static const char *const captions[] = {"cut open", "without phase 0", "layers and slices"};
+    double threshold = p->phases.by_level ? 0 : p->phases.bound[0];
+    const fcs_render_options views[] = {
+        {.width = VIEW_PIXELS, .cut = 0.4, .threshold = threshold},
+        {.width = VIEW_PIXELS, .transparent = "0", .threshold = threshold},
+        {.width = 2 * VIEW_PIXELS, .threshold = threshold},
+    };
+    fcs_status status = FCS_OK;
+    fcs_page_subheading(page, set->set->name);
+    fcs_page_row_begin(page);
+    for (int i = 0; i < 3 && status == FCS_OK; i++) {
+        const fcs_image *volume = set->set->sources[0].image;
+        fcs_image *picture = NULL;
+        status = i < 2 ? fcs_render(ctx, volume, &views[i], &picture)
+                       : fcs_render_layers(ctx, volume, &views[i], &picture);
+        if (status == FCS_OK)
+            status = fcs_page_image(&ctx->error, page, picture, 0, 0, captions[i]);
+        fcs_image_free(picture);
+    }
+    fcs_page_row_end(page);
+    return status;
+}
+
+static fcs_status add_volumes(fcs_context *ctx, fcs_page *page, const fcs_protocol *p,
+                              const fcs_evaluated *sets, int n)
+{
+    fcs_status status = FCS_OK;
+    bool any = false;
+    for (int s = 0; s < n && status == FCS_OK; s++) {
+        if (!sets[s].whole)
+            continue;
+        if (!any)
+            fcs_page_heading(page, "Volumes");
+        any = true;
+        status = add_volume(ctx, page, p, &sets[s]);
+    }
     return status;
 }
 
@@ -332,9 +375,10 @@ static void begin(fcs_page *page, const fcs_protocol *p, const fcs_evaluated *se
     fcs_page_begin(page, "Generated beside real", line);
 }
 
-fcs_status fcs_evaluate_page(fcs_error *e, const fcs_protocol *p, const fcs_evaluated *sets, int n,
-                             const char *path)
+fcs_status fcs_evaluate_page(fcs_context *ctx, const fcs_protocol *p, const fcs_evaluated *sets,
+                             int n, const char *path)
 {
+    fcs_error *e = &ctx->error;
     fcs_page page;
     begin(&page, p, sets);
     fcs_status status = FCS_OK;
@@ -346,6 +390,8 @@ fcs_status fcs_evaluate_page(fcs_error *e, const fcs_protocol *p, const fcs_eval
                  sets[s].crops.n);
         status = add_pictures(e, &page, &sets[s], title);
     }
+    if (status == FCS_OK)
+        status = add_volumes(ctx, &page, p, sets, n);
     fcs_page_heading(&page, "Summary");
     fcs_page_paragraph(
         &page,

@@ -171,12 +171,35 @@ static fcs_status real_crop(fcs_run *run, uint64_t index, fcs_image **out)
     return s;
 }
 
+/* A volume cut open, and its layers and slices. */
+static fcs_status add_volume(fcs_run *run, fcs_page *page, const fcs_image *volume)
+{
+    const fcs_render_options o = {.width = 480, .cut = 0.4}, wide = {.width = 960};
+    fcs_image *view = NULL, *layers = NULL;
+    fcs_status s = fcs_render(run->ctx, volume, &o, &view);
+    if (!s)
+        s = fcs_render_layers(run->ctx, volume, &wide, &layers);
+    if (!s) {
+        fcs_page_heading(page, "A generated volume");
+        fcs_page_row_begin(page);
+        s = fcs_page_image(&run->ctx->error, page, view, 0, 0, "cut open");
+        if (!s)
+            s = fcs_page_image(&run->ctx->error, page, layers, 0, 0,
+                               "successive layers; middle slices");
+        fcs_page_row_end(page);
+    }
+    fcs_image_free(view);
+    fcs_image_free(layers);
+    return s;
+}
+
 static fcs_status add_pairs(fcs_run *run, fcs_page *page)
 {
     fcs_error *e = &run->ctx->error;
     int64_t side = (int64_t)fcs_recipe_number(run->recipe, "data.size");
     int width =
         side > 220 ? 220 : 220 / (int)side * (int)side; /* whole pixels where they are few */
+    fcs_image *volume = NULL;
     fcs_status s = FCS_OK;
     for (int kind = 0; kind < 2; kind++) {
         fcs_page_heading(page, kind ? "Generated" : "Real crops");
@@ -187,10 +210,17 @@ static fcs_status add_pairs(fcs_run *run, fcs_page *page)
             s = kind ? fcs_generate_image(run, &o, &image) : real_crop(run, (uint64_t)i, &image);
             if (!s && (image->channels == 1 || image->channels == 3))
                 s = fcs_page_image(e, page, image, image->depth / 2, width, NULL);
+            if (!s && kind && !volume && image->depth > 1) {
+                volume = image;
+                image = NULL;
+            }
             fcs_image_free(image);
         }
         fcs_page_row_end(page);
     }
+    if (!s && volume && (volume->channels == 1 || volume->channels == 3))
+        s = add_volume(run, page, volume);
+    fcs_image_free(volume);
     return s;
 }
 
