@@ -147,14 +147,15 @@ fcs_node *fcs_feature_max_pool(fcs_feature_builder *b, fcs_node *x, int64_t kern
 
 static const fcs_feature_net *recognize(fcs_error *e, const fcs_safetensors *file)
 {
-    fcs_text known = {0};
     for (int i = 0; i < fcs_n_feature_nets; i++) {
         const fcs_feature_net *net = &fcs_feature_nets[i];
         const fcs_st_tensor *t = fcs_safetensors_find(file, net->weight);
         if (t && t->rank == 4 && memcmp(t->shape, net->shape, sizeof net->shape) == 0)
             return net;
-        fcs_text_add(&known, "%s%s", i ? ", " : "", net->text);
     }
+    fcs_text known = {0};
+    for (int i = 0; i < fcs_n_feature_nets; i++)
+        fcs_text_add(&known, "%s%s", i ? ", " : "", fcs_feature_nets[i].text);
     fcs_fail(e, FCS_FAILED, "%s: not the weights of a net that facies knows (%s)", file->path,
              known.s ? known.s : "");
     free(known.s);
