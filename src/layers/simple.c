@@ -22,6 +22,12 @@ static fcs_node *sigmoid_build(fcs_builder *b, const fcs_value_of *v, fcs_node *
     return fcs_unary("sigmoid", in[0]);
 }
 
+static fcs_node *softmax_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
+{
+    (void)b, (void)v, (void)n;
+    return fcs_unary("softmax", in[0]);
+}
+
 static const fcs_param leaky_params[] = {
     {"slope", 'f', 0.2, NULL, 0, 1, NULL, "factor of negative values"},
 };
@@ -69,6 +75,16 @@ const fcs_layer fcs_layer_sigmoid = {
     .min_in = 1,
     .max_in = 1,
     .build = sigmoid_build,
+    .sample = "",
+    SAMPLE_SAME,
+};
+
+const fcs_layer fcs_layer_softmax = {
+    .name = "softmax",
+    .text = "shares over the channels of each pixel, for phases: 0 to 1, adding up to 1",
+    .min_in = 1,
+    .max_in = 1,
+    .build = softmax_build,
     .sample = "",
     SAMPLE_SAME,
 };
@@ -183,6 +199,50 @@ const fcs_layer fcs_layer_upsample = {
     .sample = "factor = [2, 3];",
     .sample_in = {{2, 3, 1, 5, 4}},
     .sample_out = {{2, 3, 1, 10, 12}},
+};
+
+/* ---- linear interpolation ---- */
+static const fcs_param interpolate_params[] = {
+    {"factor", 'n', 2, NULL, 1, 2, NULL, "1 or 2 along each axis"},
+};
+
+static int64_t interpolate_size(const fcs_value_of *v, int axis, int64_t in)
+{
+    return v[0].list[axis] == 2 ? 2 * (in - 1) : in;
+}
+
+/* Each output lies between two inputs. */
+static void interpolate_field(const fcs_value_of *v, int axis, double *field, double *jump)
+{
+    if (v[0].list[axis] == 1)
+        return;
+    *field += *jump;
+    *jump /= 2;
+}
+
+static fcs_node *interpolate_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in,
+                                   int n)
+{
+    fcs_attrs a = {.i = {0}};
+    (void)n;
+    for (int d = 0; d < 3; d++)
+        a.i[FCS_POOL_FACTOR + d] = d < 3 - b->axes ? 1 : v[0].list[d];
+    return fcs_node_new(b->graph, fcs_op_find(b->error, "interpolate"), &a, 1, in);
+}
+
+const fcs_layer fcs_layer_interpolate = {
+    .name = "interpolate",
+    .text = "2 (n - 1) pixels from n, linearly between neighbours",
+    .params = interpolate_params,
+    .n_params = 1,
+    .min_in = 1,
+    .max_in = 1,
+    .build = interpolate_build,
+    .size = interpolate_size,
+    .field = interpolate_field,
+    .sample = "factor = 2;",
+    .sample_in = {{2, 3, 1, 5, 4}},
+    .sample_out = {{2, 3, 1, 8, 6}},
 };
 
 /* ---- joining branches ---- */

@@ -40,6 +40,9 @@ enum fcs_max_attr {
     FCS_MAX_PAD_LO = 6,
     FCS_MAX_PAD_HI = 9
 };
+/* interpolate, interpolate_dx: the same positions; factor 1 or 2 (ops/interpolate.c). */
+/* slices: i[0] the dimension cut across; slices_dx: also i[1], the volume's pages. */
+enum fcs_slices_attr { FCS_SLICES_AXIS = 0, FCS_SLICES_SIZE = 1 };
 /* affine: f[0] scale, f[1] shift; leaky_relu: f[0] slope; constant: f[0] value; random_*: shape in
  * i[0..4]. */
 
