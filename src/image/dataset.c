@@ -1,5 +1,5 @@
 /* dataset.c: crops for training from one image, a stack, a volume, or a folder of them. */
-#include "image/picture.h"
+#include "image/phases.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +21,13 @@ struct fcs_dataset {
     int channels;
     fcs_sample sample; /* of the first file; scaled images are floats */
     double from, to;   /* of fcs_image's integer or float values, scaled to o.low..o.high */
-    double mean[4];
+    double mean[FCS_PHASES_MAX];
     fcs_stats stats;
-    bool full_range; /* integers of both widths: each type's whole range */
+    double unit;                      /* fcs_facts.unit of the files */
+    fcs_phases phases;                /* n 0: values */
+    double threshold[FCS_PHASES_MAX]; /* as fcs_image_value counts */
+    struct fcs_dataset *part[2];      /* of the axes y and z */
+    bool full_range;                  /* integers of both widths: each type's whole range */
 };
 
 void fcs_dataset_free(fcs_dataset *d)
@@ -32,6 +36,8 @@ void fcs_dataset_free(fcs_dataset *d)
         return;
     for (int i = 0; i < d->n; i++)
         fcs_image_free(d->items[i].image);
+    fcs_dataset_free(d->part[0]);
+    fcs_dataset_free(d->part[1]);
     free(d->items);
     free(d);
 }
@@ -41,6 +47,23 @@ int fcs_dataset_channels(const fcs_dataset *d) { return d->channels; }
 int64_t fcs_dataset_images(const fcs_dataset *d) { return d->choices; }
 
 double fcs_dataset_mean(const fcs_dataset *d, int channel) { return d->mean[channel]; }
+
+const fcs_phases *fcs_dataset_phases(const fcs_dataset *d)
+{
+    return d->phases.n ? &d->phases : NULL;
+}
+
+bool fcs_dataset_has_parts(const fcs_dataset *d) { return d->part[0] != NULL; }
+
+const fcs_dataset *fcs_dataset_part(const fcs_dataset *d, int axis)
+{
+    return axis > 0 && d->part[0] ? d->part[axis - 1] : d;
+}
+
+static bool wants_phases(const fcs_dataset_options *o)
+{
+    return o->phases && strcmp(o->phases, "none") != 0;
+}
 
 static fcs_status check_options(fcs_error *e, const fcs_dataset_options *o)
 {
@@ -115,6 +138,26 @@ static void add_means(fcs_dataset *d, fcs_sample sample, int channels, const fcs
         d->mean[c] += stats->sum[c < channels ? c : 0] / fcs_sample_max(sample);
 }
 
+/* Phases are grey levels of one kind of sample. */
+static fcs_status check_phases(fcs_error *e, const fcs_dataset *d, const char *path,
+                               const fcs_image *m, const fcs_stats *stats, double unit)
+{
+    if (!wants_phases(&d->o))
+        return FCS_OK;
+    if (m->channels > 1 && !stats->grey)
+        return fcs_fail(e, FCS_FAILED,
+                        "%s: is a colour image, and phases are grey levels; convert it to grey, or "
+                        "learn its colours with a recipe of data.phases = none",
+                        path);
+    if (d->n > 0 && (d->sample != m->sample || d->unit < unit || d->unit > unit))
+        return fcs_fail(
+            e, FCS_FAILED,
+            "%s: has another number of bits than the files before it, whose grey levels "
+            "are phases; convert them to one kind",
+            path);
+    return FCS_OK;
+}
+
 /* *is_image: the file could be read, whatever else is wrong with it. */
 static fcs_status add_file(fcs_context *ctx, fcs_error *e, fcs_dataset *d, const char *path,
                            bool only, fcs_stats *stats, bool *is_image)
@@ -136,6 +179,8 @@ static fcs_status add_file(fcs_context *ctx, fcs_error *e, fcs_dataset *d, const
     }
     fcs_sample sample = m->sample;
     if (!status)
+        status = check_phases(e, d, path, m, stats, facts.unit);
+    if (!status)
         status = merge(e, d, path, m, stats);
     if (!status && stats->grey)
         fcs_image_to_grey(m);
@@ -149,10 +194,11 @@ static fcs_status add_file(fcs_context *ctx, fcs_error *e, fcs_dataset *d, const
     }
     add_means(d, sample, m->channels, stats);
     d->channels = m->channels > d->channels ? m->channels : d->channels;
+    d->unit = facts.unit;
     d->items[d->n++] = (item){m, d->choices};
     d->choices += d->o.depth == 1 ? m->depth : 1;
     fcs_stats_plan(stats, sample, m->channels, facts.unit, d->o.low, d->o.high, text, sizeof text);
-    if (only)
+    if (only && !wants_phases(&d->o))
         fcs_note(ctx, "%s: %lld x %lld x %lld pixels, %s%s%s", path, (long long)facts.width,
                  (long long)facts.height, (long long)facts.depth, text, facts.note[0] ? "; " : "",
                  facts.note);
@@ -216,6 +262,95 @@ static void finish(fcs_dataset *d)
     }
 }
 
+/* ---- phases ---- */
+static int phase_of(const fcs_dataset *d, double value)
+{
+    int k = 0;
+    while (k + 1 < d->phases.n && value > d->threshold[k])
+        k++;
+    return k;
+}
+
+static fcs_status count_phases(fcs_error *e, fcs_dataset *d, const char *path)
+{
+    int64_t pixels[FCS_PHASES_MAX] = {0};
+    for (int i = 0; i < d->n; i++) {
+        const fcs_image *m = d->items[i].image;
+        for (int64_t z = 0; z < m->depth; z++)
+            for (int64_t y = 0; y < m->height; y++)
+                for (int64_t x = 0; x < m->width; x++)
+                    pixels[phase_of(d, fcs_image_value(m, z, y, x, 0))]++;
+    }
+    return fcs_phases_share(e, path, &d->phases, pixels);
+}
+
+/* From here on there is a channel for each phase. */
+static fcs_status find_phases(fcs_context *ctx, fcs_dataset *d, const char *path)
+{
+    fcs_error *e = &ctx->error;
+    char text[400];
+    bool bytes = d->sample == FCS_U8;
+    fcs_histogram h = {.low = bytes ? 0 : d->stats.low, .high = bytes ? 255 : d->stats.high};
+    for (int i = 0; i < d->n; i++)
+        fcs_histogram_add(&h, d->items[i].image,
+                          fcs_sample_max(d->sample) / fcs_sample_max(d->items[i].image->sample));
+    fcs_status status = fcs_phases_find(e, path, d->o.phases, &d->stats, &h, d->unit, &d->phases);
+    if (status)
+        return status;
+    for (int k = 0; k + 1 < d->phases.n; k++)
+        d->threshold[k] = d->phases.threshold[k] * d->unit / fcs_sample_max(d->sample);
+    if ((status = count_phases(e, d, path)) != FCS_OK)
+        return status;
+    d->channels = d->phases.n;
+    for (int k = 0; k < d->phases.n; k++)
+        d->mean[k] = d->o.low * (1 - d->phases.share[k]) + d->o.high * d->phases.share[k];
+    const fcs_image *m = d->items[0].image;
+    fcs_phases_text(&d->phases, text, sizeof text);
+    if (d->n == 1)
+        fcs_note(ctx, "%s: %lld x %lld x %lld pixels, %s", path, (long long)m->width,
+                 (long long)m->height, (long long)m->depth, text);
+    else
+        fcs_note(ctx, "%s: %d images, %s", path, d->n, text);
+    return FCS_OK;
+}
+
+static void note_variety(fcs_context *ctx, const fcs_dataset *d, const char *path)
+{
+    const fcs_image *m = d->items[0].image;
+    if (d->choices == 1 && m->width == d->o.width && m->height == d->o.height &&
+        m->depth == d->o.depth)
+        fcs_note(ctx,
+                 "note: %s is just one crop: what is learnt from it cannot have more variety than "
+                 "that; data.flip_x, flip_y and rotate add to it where the material allows them",
+                 path);
+}
+
+fcs_status fcs_dataset_open_axes(fcs_context *ctx, const char *const paths[3],
+                                 const fcs_dataset_options *o, fcs_dataset **out)
+{
+    fcs_dataset *d[3] = {NULL};
+    fcs_status status = FCS_OK;
+    *out = NULL;
+    for (int i = 0; i < 3 && !status; i++) {
+        status = fcs_dataset_open(ctx, paths[i], o, &d[i]);
+        if (status || i == 0 || d[i]->channels == d[0]->channels)
+            continue;
+        status =
+            fcs_fail(&ctx->error, FCS_FAILED, "%s: has %d %s, %s has %d; the three axes must agree",
+                     paths[i], d[i]->channels, d[i]->phases.n ? "phases" : "channels", paths[0],
+                     d[0]->channels);
+    }
+    if (status) {
+        for (int i = 0; i < 3; i++)
+            fcs_dataset_free(d[i]);
+        return status;
+    }
+    d[0]->part[0] = d[1];
+    d[0]->part[1] = d[2];
+    *out = d[0];
+    return FCS_OK;
+}
+
 fcs_status fcs_dataset_open(fcs_context *ctx, const char *path, const fcs_dataset_options *o,
                             fcs_dataset **out)
 {
@@ -239,11 +374,17 @@ fcs_status fcs_dataset_open(fcs_context *ctx, const char *path, const fcs_datase
     }
     free(stats);
     fcs_paths_free(&paths);
+    if (!status) {
+        finish(d);
+        if (wants_phases(o))
+            status = find_phases(ctx, d, path);
+    }
     if (status) {
         fcs_dataset_free(d);
         return status;
     }
-    finish(d);
+    note_variety(ctx, d, path);
+    d->o.phases = NULL; /* the caller's */
     *out = d;
     return FCS_OK;
 }
@@ -267,11 +408,19 @@ typedef struct turn {
     bool mirror_x, mirror_y, transpose;
 } turn;
 
+/* Channel c of a pixel: its value, or whether it is phase c. */
+static float channel_of(const fcs_dataset *d, const fcs_image *m, int64_t z, int64_t y, int64_t x,
+                        int c)
+{
+    double v = fcs_image_value(m, z, y, x, d->phases.n || c >= m->channels ? 0 : c);
+    v = d->phases.n ? phase_of(d, v) == c : (v - d->from) / (d->to - d->from);
+    return (float)(d->o.low * (1 - v) + d->o.high * v);
+}
+
 static void fill_crop(const fcs_dataset *d, const fcs_image *m, int64_t z0, int64_t y0, int64_t x0,
                       turn t, float *out)
 {
     int64_t width = d->o.width, height = d->o.height;
-    double scale = d->to - d->from;
     for (int c = 0; c < d->channels; c++)
         for (int64_t z = 0; z < d->o.depth; z++)
             for (int64_t y = 0; y < height; y++)
@@ -279,10 +428,7 @@ static void fill_crop(const fcs_dataset *d, const fcs_image *m, int64_t z0, int6
                     int64_t sy = t.transpose ? x : y, sx = t.transpose ? y : x;
                     sy = t.mirror_y ? height - 1 - sy : sy;
                     sx = t.mirror_x ? width - 1 - sx : sx;
-                    double v =
-                        fcs_image_value(m, z0 + z, y0 + sy, x0 + sx, c < m->channels ? c : 0);
-                    v = (v - d->from) / scale;
-                    *out++ = (float)(d->o.low * (1 - v) + d->o.high * v);
+                    *out++ = channel_of(d, m, z0 + z, y0 + sy, x0 + sx, c);
                 }
 }
 

@@ -64,12 +64,24 @@ typedef struct fcs_fitting {
 } fcs_fitting;
 
 typedef struct fcs_dataset fcs_dataset;
+/* Phases of grey images: phase i is the values above threshold i - 1 and up to threshold i. */
+enum { FCS_PHASES_MAX = 16 };
+typedef struct fcs_phases {
+    int n;
+    double threshold[FCS_PHASES_MAX]; /* n - 1, ascending, in the file's own grey levels */
+    double label[FCS_PHASES_MAX];     /* the grey level that stands for each phase */
+    double share[FCS_PHASES_MAX];     /* of all pixels */
+    char how[32]; /* "the grey levels", "Otsu's thresholds", "given thresholds" */
+} fcs_phases;
 typedef struct fcs_dataset_options {
     int64_t width, height, depth; /* crop */
     double low, high;             /* range that values are scaled to: -1, 1 for tanh */
     bool flip_x, flip_y, rotate;  /* random flips; rotate: by 90 degrees, square crops only */
     int channels; /* 1: colours become grey; 3: grey counts as RGB; 0: as they are */
     fcs_fitting fitting;
+    const char *phases; /* NULL or "none": values. "auto": a phase for each grey level; "3": Otsu's
+                           thresholds for so many, where there are more levels; "85,170": these
+                           thresholds. Crops are then one-hot: a channel a phase, 0 or 1 */
 } fcs_dataset_options;
 /* Reads all files; fails on none usable, an image smaller than the crop, constant, or with NaN.
  * Notes to the log what the file is and what is done with it (folders: a summary; unusable files
@@ -78,6 +90,15 @@ typedef struct fcs_dataset_options {
  * eight levels, else the sample type's. */
 fcs_status fcs_dataset_open(fcs_context *ctx, const char *path, const fcs_dataset_options *o,
                             fcs_dataset **out);
+/* One for each axis, for media that look different along them: paths of images perpendicular to x,
+ * y and z, which must have the same channels or phases. It is the first one's dataset, with parts.
+ */
+fcs_status fcs_dataset_open_axes(fcs_context *ctx, const char *const paths[3],
+                                 const fcs_dataset_options *o, fcs_dataset **out);
+/* The data of axis 0 to 2 (x y z): d itself where it has no parts. */
+const fcs_dataset *fcs_dataset_part(const fcs_dataset *d, int axis);
+bool fcs_dataset_has_parts(const fcs_dataset *d);
+const fcs_phases *fcs_dataset_phases(const fcs_dataset *d); /* NULL: values */
 void fcs_dataset_free(fcs_dataset *d);
 int fcs_dataset_channels(const fcs_dataset *d);
 /* Images, pages (of flat crops) or tiles: an epoch is as many crops, one of each. */
