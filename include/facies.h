@@ -334,6 +334,12 @@ typedef struct fcs_generate_options {
     int median;           /* side of a median filter, odd; 0: none */
     int has_threshold;
     double threshold;                          /* in [0,1] */
+    /* Of runs that make phases: "labels": the data's grey levels; "grey": shades evenly from 0 to 1
+     * (255 in files); "onehot": a file for each phase, FILE-phase1.tif, white where it is (images: a
+     * channel each, 0 or 1). NULL: labels in files, grey in images. */
+    const char *format;
+    const double *density; /* wanted shares of the phases, or NULL; of runs that learnt to take them */
+    int n_density;
     fcs_voxel voxel;                           /* written where the format has a place for it */
     size_t memory;                             /* bytes of scratch to stay under; 0: 512 MiB */
     void (*progress)(void *user, double done); /* 0..1; may be NULL */
@@ -343,7 +349,7 @@ typedef struct fcs_generate_options {
  * the file name gets a number before its ending. Equal to what one piece would give. */
 FCS_API fcs_status fcs_generate(fcs_run *run, const fcs_generate_options *options,
                                 const char *path);
-/* The same into memory, realization `first` only: F32 in [0,1]. */
+/* The same into memory, realization `first` only: F32 in [0,1], or the labels of phases. */
 FCS_API fcs_status fcs_generate_image(fcs_run *run, const fcs_generate_options *options,
                                       fcs_image **out);
 

@@ -135,6 +135,7 @@ static void try_one(const char *path)
     CHECK(written);
     if (!written)
         return;
+    static const char *const phases[] = {NULL, "auto", "3", "60,"};
     fcs_dataset_options o = {.width = 2,
                              .height = 2,
                              .depth = 1 + (int64_t)below(2),
@@ -147,6 +148,7 @@ static void try_one(const char *path)
         o.fitting.tile = 1 + (int64_t)below(3);
     else if (o.depth == 1)
         o.fitting.fit = (fcs_fit)below(3);
+    o.phases = phases[below(4)];
     fcs_dataset *data = NULL;
     fcs_look look;
     fcs_status status = fcs_dataset_open(&ctx, path, &o, &data);
@@ -154,7 +156,7 @@ static void try_one(const char *path)
               ? data != NULL
               : data == NULL && fcs_message(&ctx)[0] && !strchr(fcs_message(&ctx), '\n'));
     if (data) {
-        float crop[2 * 2 * 2 * 3];
+        float crop[2 * 2 * 2 * FCS_PHASES_MAX];
         fcs_dataset_crop(data, seed, 0, draws, crop);
         for (int i = 0; i < fcs_dataset_channels(data) * 4 * (int)o.depth; i++)
             CHECK(crop[i] >= -1.001f && crop[i] <= 1.001f);

@@ -262,8 +262,7 @@ static void test_errors(void)
     fcs_writer *w = NULL;
     check_failed(fcs_image_read(&ctx, scratch("none.png"), &m), "none.png", "No such file");
     check_failed(fcs_image_read(&ctx, folder, &m), folder, "folder");
-    check_failed(fcs_image_read(&ctx, fixture("README.md"), &m), "README.md",
-                 "neither a PNG");
+    check_failed(fcs_image_read(&ctx, fixture("README.md"), &m), "README.md", "neither a PNG");
     write_bytes(scratch("empty.png"), "", 0);
     check_failed(fcs_image_read(&ctx, scratch("empty.png"), &m), "empty.png", "empty file");
     check_failed(fcs_image_read(&ctx, fixture("pages-differ.tif"), &m), "pages-differ.tif",

@@ -41,7 +41,7 @@ typedef struct cli_args {
     double minutes, threshold, seconds, cut, azimuth, elevation;
     int64_t size[3];
     const char *device, *json, *csv, *html, *output, *metrics, *ops, *one_case, *isa, *slices,
-        *format, *voxel, *unit, *transparent;
+        *format, *voxel, *unit, *transparent, *phases, *density;
     cli_words data, set, operands;
 } cli_args;
 

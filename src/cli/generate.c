@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 static const cli_option options[] = {
     {"size", 0, CLI_SIZE, CLI_AT(size), "WxH[xD]", "size in pixels (that of the training crops)", 0,
@@ -19,6 +20,14 @@ static const cli_option options[] = {
     {"threshold", 0, CLI_REAL, CLI_AT(threshold), "T",
      "black and white: white where the value, 0 to 1, is above T", 0, 1},
     {"median", 0, CLI_INT, CLI_AT(median), "N", "a median filter, N pixels wide, N odd", 1, 31},
+    {"format", 0, CLI_TEXT, CLI_AT(format), "FORMAT",
+     "of phases: labels, the data's grey levels (usual); grey, shades from 0 to 255; onehot, a "
+     "file "
+     "for each phase",
+     0, 0},
+    {"density", 0, CLI_TEXT, CLI_AT(density), "S1,S2,...",
+     "the wanted share of each phase, from dark to light; for runs trained with latent.density=yes",
+     0, 0},
     {"periodic", 0, CLI_FLAG, CLI_AT(periodic), NULL, "an image that tiles the plane without seams",
      0, 0},
     {"memory", 0, CLI_INT, CLI_AT(memory), "MIB", "memory to stay under (512)", 1, 1e9},
@@ -34,9 +43,30 @@ static const char *const examples[] = {
     "streamed in tiles, in the same memory",
     "facies generate dsgan-run --count 100 -o samples/s.png",
     "samples/s-0000.png to samples/s-0099.png",
+    "facies generate slicegan-small-run --size 512x512x512 -o volume.tif",
+    "a volume, streamed",
     "facies generate dsgan-run --size 512x512 --periodic --threshold 0.5 -o tile.png",
     "black and white, without seams",
     NULL};
+
+enum { MAX_SHARES = 16 };
+
+static bool read_shares(const char *text, double *shares, int *n)
+{
+    for (*n = 0; *n < MAX_SHARES; ++*n) {
+        char *end;
+        double v = strtod(text, &end);
+        if (end == text || (*end && *end != ','))
+            return false;
+        shares[*n] = v;
+        if (!*end) {
+            ++*n;
+            return true;
+        }
+        text = end + 1;
+    }
+    return false;
+}
 
 static int run_generate(const cli_args *a)
 {
@@ -53,11 +83,21 @@ static int run_generate(const cli_args *a)
         .has_threshold = a->has_threshold,
         .threshold = a->threshold,
         .memory = (size_t)a->memory << 20,
+        .format = a->format,
         .progress = cli_progress_part,
         .user = &progress,
     };
     if (cli_voxel(a, &o.voxel))
         return FCS_USAGE;
+    double density[MAX_SHARES];
+    if (a->density && !read_shares(a->density, density, &o.n_density)) {
+        cli_error(
+            "generate: --density %s: give numbers with commas between: 0.3,0.5,0.2 (see facies "
+            "generate --help)",
+            a->density);
+        return FCS_USAGE;
+    }
+    o.density = density;
     if (!a->output) {
         cli_error("generate: give the file to write with -o FILE (see facies generate --help)");
         return FCS_USAGE;

@@ -37,6 +37,11 @@ fcs_recipe *cli_recipe(fcs_context *ctx, const char *word, const cli_args *a)
         if (numbers[i].given)
             s = fcs_recipe_set(r, text);
     }
+    if (!s && a->phases) {
+        char phases[400];
+        snprintf(phases, sizeof phases, "data.phases=%s", a->phases);
+        s = fcs_recipe_set(r, phases);
+    }
     if (!s)
         return r;
     cli_failed(ctx, s);

@@ -7,7 +7,14 @@
 
 static const cli_option options[] = {
     {"data", 0, CLI_LIST, CLI_AT(data), "PATH",
-     "an image, or a folder of images, to learn from (PNG, TIFF)", 0, 0},
+     "an image, or a folder of images, to learn from (PNG, TIFF); x=PATH, y=PATH and z=PATH: "
+     "images "
+     "perpendicular to these axes, of which volumes are learnt",
+     0, 0},
+    {"phases", 0, CLI_TEXT, CLI_AT(phases), "N|T1,T2",
+     "phases of a grey image: so many, by Otsu's thresholds where it is noisy; or these thresholds "
+     "(data.phases of the recipe)",
+     0, 0},
     {"output", 'o', CLI_TEXT, CLI_AT(output), "RUN", "the run folder to make (RECIPE-run)", 0, 0},
     {"steps", 'n', CLI_INT, CLI_AT(steps), "N", "train until step N (train.steps of the recipe)", 1,
      1e15},
@@ -122,9 +129,9 @@ static int train(fcs_context *ctx, const cli_args *a, cli_progress *p, fcs_run *
 static int run_train(const cli_args *a)
 {
     cli_progress progress = {0};
-    if (a->resume && (a->set.n || a->has_seed || a->data.n || a->tile || a->stride))
+    if (a->resume && (a->set.n || a->has_seed || a->data.n || a->tile || a->stride || a->phases))
         return usage("--resume goes on with the run's own recipe and data; --set, --seed, "
-                     "--tile, --stride and --data cannot change them "
+                     "--tile, --stride, --phases and --data cannot change them "
                      "(edit RUN/recipe.cfg to)");
     if (a->operands.n == 0 && !(a->resume && a->output))
         return usage("give a RECIPE: facies train RECIPE --data PATH");

@@ -173,6 +173,23 @@ static fcs_node *deconv_build(fcs_builder *b, const fcs_value_of *v, fcs_node *c
     return biased(b, v[BIAS].number != 0, fcs_conv_dx(in[0], w, &a));
 }
 
+/* For an input of a usual size: paddings of the type "same" hardly depend on it. */
+static bool conv_kernel(const fcs_value_of *v, int axis, fcs_kernel_size *out)
+{
+    int64_t lo, hi;
+    conv_pads(v, axis, 64, &lo, &hi);
+    *out = (fcs_kernel_size){extent(v, axis), v[STRIDE].list[axis], lo > hi ? lo : hi, false};
+    return true;
+}
+
+static bool deconv_kernel(const fcs_value_of *v, int axis, fcs_kernel_size *out)
+{
+    int64_t lo, hi;
+    deconv_pads(v, axis, 64, &lo, &hi);
+    *out = (fcs_kernel_size){extent(v, axis), v[STRIDE].list[axis], lo < hi ? lo : hi, true};
+    return true;
+}
+
 const fcs_layer fcs_layer_conv = {
     .name = "conv",
     .text = "convolution",
@@ -182,6 +199,7 @@ const fcs_layer fcs_layer_conv = {
     .max_in = 1,
     .build = conv_build,
     .size = conv_size,
+    .kernel = conv_kernel,
     .field = conv_field,
     .sample = "filters = 4; kernel = 9; stride = 2;",
     .sample_in = {{2, 3, 1, 12, 10}},
@@ -196,6 +214,7 @@ const fcs_layer fcs_layer_deconv = {
     .max_in = 1,
     .build = deconv_build,
     .size = deconv_size,
+    .kernel = deconv_kernel,
     .field = deconv_field,
     .sample = "filters = 0; kernel = 5; stride = 2;",
     .sample_in = {{2, 4, 1, 3, 5}},

@@ -79,6 +79,12 @@ fcs_status fcs_net_iterate(fcs_builder *b);
 void fcs_builder_free(fcs_builder *b); /* frees what was collected */
 
 /* ---- a layer's entry ---- */
+/* Along an axis: taps and stride; cut: pixels cut from the result at the end where fewer are (a
+ * transposed convolution) or zeros put around the input at the end where more are. */
+typedef struct fcs_kernel_size {
+    int64_t size, stride, cut;
+    bool transposed;
+} fcs_kernel_size;
 typedef struct fcs_layer {
     const char *name, *text;
     const fcs_param *params;
@@ -90,6 +96,8 @@ typedef struct fcs_layer {
     /* Receptive field in cells of the net's input, and the distance there of two neighbouring
      * outputs; NULL: as before. */
     void (*field)(const fcs_value_of *v, int axis, double *field, double *jump);
+    /* A layer with a kernel: its geometry along an axis; NULL: it has none, or false. */
+    bool (*kernel)(const fcs_value_of *v, int axis, fcs_kernel_size *out);
     bool random; /* draws in training */
     bool whole;  /* an output depends on all of the input */
     /* Whether its value for one image depends on the others of the batch, so that there is no

@@ -10,7 +10,7 @@ typedef struct fcs_loss_terms {
     fcs_node *real, *fake;               /* images */
     fcs_node *real_logits, *fake_logits; /* of the discriminator in training */
     double real_label;                   /* of standard, nonsaturating, least_squares */
-    fcs_node *data_mean;                 /* 1 x C x 1 x 1 x 1: mean of all training pixels */
+    fcs_node *data_mean;                 /* 1 x C x 1 x 1 x 1: mean of all training pixels; N x C: wanted of each fake */
     fcs_node *mean, *logvar;             /* of the latent, from the encoder of `real` */
     fcs_node *rebuilt;                   /* images from that latent */
     fcs_node *rebuilt_logits;            /* before their sigmoid; NULL: they have none */

@@ -63,10 +63,16 @@ static fcs_node *gradient_penalty(fcs_loss_terms *t)
     return fcs_mean(fcs_unary("square", fcs_affine(slope, 1, -1)), "ncdhw");
 }
 
-/* sum over channels of |mean of the fakes - mean of the data|. */
+/* sum over channels of |mean of the fakes - mean of the data|; where each image has a mean of its
+ * own to reach, the mean of that over the images. */
 static fcs_node *share(fcs_loss_terms *t)
 {
-    return fcs_sum(fcs_unary("abs", fcs_sub(fcs_mean(t->fake, "ndhw"), t->data_mean)), "ncdhw");
+    if (!t->data_mean)
+        return NULL;
+    double images = (double)t->data_mean->shape.n[FCS_N];
+    fcs_node *mean = fcs_mean(t->fake, images > 1 ? "dhw" : "ndhw");
+    fcs_node *sum = fcs_sum(fcs_unary("abs", fcs_sub(mean, t->data_mean)), "ncdhw");
+    return fcs_affine(sum, 1 / images, 0);
 }
 
 const fcs_loss fcs_loss_weight_decay = {

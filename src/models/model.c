@@ -2,10 +2,12 @@
 #include "models/model.h"
 #include "models/adversarial.h"
 #include "models/autoencoder.h"
+#include "models/slices.h"
 #include <stdlib.h>
 #include <string.h>
 
-const fcs_scheme *const fcs_schemes[] = {&fcs_scheme_adversarial, &fcs_scheme_autoencoder, NULL};
+const fcs_scheme *const fcs_schemes[] = {&fcs_scheme_adversarial, &fcs_scheme_autoencoder,
+                                         &fcs_scheme_slices, NULL};
 
 static fcs_status set_scheme(fcs_model *m, fcs_error *e)
 {
@@ -30,6 +32,23 @@ static fcs_status set_channels(fcs_model *m, int channels, fcs_error *e)
     return FCS_OK;
 }
 
+/* Checkpoints keep the grey levels of phases, for files with the data's own levels. */
+static fcs_status set_levels(fcs_model *m, fcs_error *e)
+{
+    float level[FCS_PHASES_MAX];
+    const fcs_phases *phases = m->data ? fcs_dataset_phases(m->data) : NULL;
+    if (strcmp(fcs_recipe_word(m->recipe, "data.phases"), "none") == 0)
+        return FCS_OK;
+    if (m->channels > FCS_PHASES_MAX)
+        return fcs_fail(e, FCS_FAILED, "%d phases are too many, at most %d", m->channels,
+                        FCS_PHASES_MAX);
+    m->level =
+        fcs_model_tensor_of(m, "data.level", fcs_shape_of(1, m->channels, 1, 1, 1), false, e);
+    for (int i = 0; phases && i < phases->n; i++)
+        level[i] = (float)phases->label[i];
+    return !m->level ? FCS_FAILED : phases ? fcs_tensor_set(m->level, level) : FCS_OK;
+}
+
 fcs_status fcs_model_new(fcs_context *ctx, fcs_recipe *r, const fcs_dataset *data, int channels,
                          bool train, fcs_model **out)
 {
@@ -48,6 +67,8 @@ fcs_status fcs_model_new(fcs_context *ctx, fcs_recipe *r, const fcs_dataset *dat
     fcs_status status = set_scheme(m, e);
     if (status == FCS_OK)
         status = set_channels(m, channels, e);
+    if (status == FCS_OK)
+        status = set_levels(m, e);
     if (status == FCS_OK)
         status = m->scheme->build(m, train, e);
     if (status != FCS_OK) {
@@ -149,6 +170,10 @@ void fcs_model_latent(const fcs_model *m, uint64_t seed, int64_t realization, co
                     uint64_t index =
                         (uint64_t)at[0] << 42 | (uint64_t)at[1] << 21 | (uint64_t)at[2];
                     uint32_t of = stream + (uint32_t)c;
+                    if (c >= m->latent_channels) {
+                        *out++ = m->condition[c - m->latent_channels];
+                        continue;
+                    }
                     *out++ =
                         normal ? fcs_random_normal(seed, (uint64_t)realization, of, index)
                                : 2 * fcs_random_uniform(seed, (uint64_t)realization, of, index) - 1;

@@ -8,7 +8,7 @@
 #include "layers/layers.h"
 #include "recipe/recipe.h"
 
-enum { FCS_MAX_PLANS = 8, FCS_MAX_LOSSES = 32 };
+enum { FCS_MAX_PLANS = 12, FCS_MAX_LOSSES = 32 };
 typedef struct fcs_model fcs_model;
 
 /* A training scheme's entry; src/recipe/schemes.c has what recipes must know of it. */
@@ -32,6 +32,9 @@ typedef struct fcs_scheme {
      * images, in the data's range. NULL: the scheme has no encoder. */
     fcs_status (*encoder)(fcs_model *m, fcs_graph *g, fcs_node *images, fcs_node **mean,
                           fcs_node **logvar, fcs_error *e);
+    /* Sets m->condition for generating with these wanted shares of the phases (means of the
+     * channels); NULL: the scheme takes none. */
+    fcs_status (*condition)(fcs_model *m, const double *shares, int n, fcs_error *e);
 } fcs_scheme;
 extern const fcs_scheme *const fcs_schemes[]; /* NULL-terminated */
 
@@ -58,6 +61,9 @@ struct fcs_model {
     int64_t stride; /* output pixels per latent cell; 0: the generator has one size */
     int64_t latent_channels;
     char latent_distribution[16]; /* "uniform" U[-1,1] or "normal" */
+    fcs_tensor *level;            /* of phases: the grey level of each; else NULL */
+    int conditions; /* latent channels behind those, that hold condition[] everywhere */
+    float condition[FCS_PHASES_MAX];
     char culprit[256]; /* after a step that was not finite: the first bad node, "" otherwise */
     struct fcs_coder *encoder, *decoder; /* made when first asked for (coder.c) */
     void *state;                         /* the scheme's own */

@@ -63,7 +63,8 @@ void fcs_training_sizes(fcs_model *m, const fcs_net *generator)
 {
     for (int axis = 0; axis < 3; axis++) {
         m->latent_size[axis] = fcs_recipe_latent_size(m->recipe, generator, axis);
-        m->size[axis] = (int64_t)fcs_recipe_number(m->recipe, axis ? "data.size" : "data.depth");
+        m->size[axis] =
+            axis ? (int64_t)fcs_recipe_number(m->recipe, "data.size") : fcs_recipe_depth(m->recipe);
     }
     m->stride = fcs_net_size(generator, 2, 5, NULL) - fcs_net_size(generator, 2, 4, NULL);
 }

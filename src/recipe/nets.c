@@ -86,7 +86,8 @@ static void read_norms(const config_setting_t *group, fcs_net *out)
 static void follow_size(const fcs_recipe *r, fcs_net *net)
 {
     for (int axis = 0; axis < 3; axis++) {
-        int64_t want = (int64_t)fcs_recipe_number(r, axis ? "data.size" : "data.depth"), size = 0;
+        int64_t want = axis ? (int64_t)fcs_recipe_number(r, "data.size") : fcs_recipe_depth(r),
+                size = 0;
         int64_t *of[64];
         int n = 0;
         for (int i = 0; i < net->n_layers && n < 64; i++)
@@ -209,10 +210,32 @@ int64_t fcs_recipe_latent_channels(const fcs_recipe *r)
     return given ? given : half ? half : 1;
 }
 
+int64_t fcs_recipe_depth(const fcs_recipe *r)
+{
+    const fcs_scheme_rules *rules = fcs_scheme_rules_of(r);
+    return (int64_t)fcs_recipe_number(r, rules && rules->volumes ? "data.size" : "data.depth");
+}
+
+int fcs_recipe_channels(const fcs_recipe *r)
+{
+    int channels = (int)fcs_recipe_number(r, "data.channels"), n = 1;
+    const char *phases = fcs_recipe_word(r, "data.phases");
+    int64_t count;
+    if (channels || strcmp(phases, "none") == 0)
+        return channels ? channels : 1;
+    if (strcmp(phases, "auto") == 0)
+        return 3;
+    if (fcs_parse_int64(phases, &count))
+        return (int)count;
+    for (const char *at = phases; *at; at++)
+        n += *at == ',' ? at[1] != 0 : at[1] == 0;
+    return n;
+}
+
 int64_t fcs_recipe_latent_size(const fcs_recipe *r, const fcs_net *generator, int axis)
 {
-    bool flat = fcs_recipe_number(r, "data.depth") == 1;
-    int64_t want = (int64_t)fcs_recipe_number(r, axis ? "data.size" : "data.depth");
+    bool flat = fcs_recipe_depth(r) == 1;
+    int64_t want = axis ? (int64_t)fcs_recipe_number(r, "data.size") : fcs_recipe_depth(r);
     int64_t given = (int64_t)fcs_recipe_number(r, "latent.size");
     if (axis == 0 && flat)
         return 1;

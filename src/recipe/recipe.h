@@ -112,16 +112,24 @@ bool fcs_net_whole(const fcs_net *net);
 /* Latent cells along an axis (0 D, 1 H, 2 W) in training: latent.size, or what gives data.size; 0:
  * nothing does. */
 int64_t fcs_recipe_latent_channels(const fcs_recipe *r); /* latent.channels; 0: half of data.size */
+/* Depth of what the generator makes in training: data.depth, or data.size where the scheme makes
+ * volumes from images. */
+int64_t fcs_recipe_depth(const fcs_recipe *r);
+/* Channels of the images: data.channels, or as many as data.phases says; what the data will have is
+ * not known yet where these leave it open: 3 phases, 1 channel. */
+int fcs_recipe_channels(const fcs_recipe *r);
 int64_t fcs_recipe_latent_size(const fcs_recipe *r, const fcs_net *generator, int axis);
 
 /* ---- training schemes as far as recipes know them (schemes.c) ---- */
 typedef struct fcs_scheme_net {
     const char *name; /* of its section; NULL ends the list */
     bool optional;    /* a recipe may do without it */
+    bool flat;        /* it takes images, whatever the others make */
     fcs_shape (*input)(const fcs_recipe *r, const fcs_net *net); /* one sample, in training */
 } fcs_scheme_net;
 typedef struct fcs_scheme_rules {
     const char *name, *text;
+    bool volumes;                                           /* made from images */
     const fcs_scheme_net *nets;                             /* the first makes the images */
     fcs_status (*check)(fcs_error *e, const fcs_recipe *r); /* sections and nets are checked */
 } fcs_scheme_rules;

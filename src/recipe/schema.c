@@ -31,6 +31,9 @@ static const fcs_param data_params[] = {
     {"tile", 'i', 0, NULL, 0, 65536, NULL,
      "cut images into tiles of so many pixels, scaled to data.size; 0: crops at random places"},
     {"stride", 'i', 0, NULL, 0, 65536, NULL, "from one tile to the next, pixels; 0: data.tile"},
+    {"phases", 's', 0, "none", 0, 300, NULL,
+     "none: values; auto: a channel for each grey level; 3: Otsu's thresholds for so many; 85,170: "
+     "these thresholds, in the file's grey levels"},
 };
 static const fcs_param latent_params[] = {
     {"channels", 'i', 1, NULL, 0, 4096, NULL,
@@ -38,6 +41,8 @@ static const fcs_param latent_params[] = {
     {"size", 'i', 0, NULL, 0, 4096, NULL,
      "latent cells along a side in training; 0: what gives data.size"},
     {"distribution", 's', 0, "uniform", 0, 0, "uniform|normal", "U[-1,1] or N(0,1)"},
+    {"density", 'b', 0, NULL, 0, 0, NULL,
+     "slices: wanted shares of the phases as further channels, for generate --density"},
 };
 static const fcs_param net_params[] = {
     {"width", 'f', 1, NULL, 0.01, 64, NULL,
@@ -77,7 +82,14 @@ static const fcs_param train_params[] = {
     {"steps", 'i', 10000, NULL, 1, 1e9, NULL,
      "training steps; a rate's decay is planned over them"},
     {"minutes", 'f', 0, NULL, 0, 1e6, NULL, "stop after this many minutes; 0: no limit"},
-    {"batch", 'i', 8, NULL, 1, 65536, NULL, "images per batch"},
+    {"batch", 'i', 8, NULL, 1, 65536, NULL, "images (slices: volumes) per batch"},
+    {"generator_batch", 'i', 0, NULL, 0, 65536, NULL,
+     "slices: volumes per generator step; 0: twice batch"},
+    {"sections", 'i', 0, NULL, 0, 65536, NULL,
+     "slices: sections of a volume along an axis that the discriminator sees, at random places; 0: "
+     "all"},
+    {"real_batch", 'i', 0, NULL, 0, 65536, NULL,
+     "slices: real crops per axis and discriminator step; 0: as many as sections"},
     {"seed", 'i', 1, NULL, 0, 9007199254740992.0, NULL, "of all random numbers"},
     {"critic_steps", 'i', 1, NULL, 1, 100, NULL, "discriminator steps per generator step"},
     {"reuse_fakes", 'b', 1, NULL, 0, 0, NULL,

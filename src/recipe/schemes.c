@@ -21,16 +21,17 @@ const fcs_scheme_rules *fcs_scheme_rules_of(const fcs_recipe *r)
 /* ---- what nets take ---- */
 static fcs_shape latent_input(const fcs_recipe *r, const fcs_net *net)
 {
-    return fcs_shape_of(1, fcs_recipe_latent_channels(r), fcs_recipe_latent_size(r, net, 0),
-                        fcs_recipe_latent_size(r, net, 1), fcs_recipe_latent_size(r, net, 2));
+    bool density = fcs_recipe_number(r, "latent.density") != 0;
+    return fcs_shape_of(1, fcs_recipe_latent_channels(r) + (density ? fcs_recipe_channels(r) : 0),
+                        fcs_recipe_latent_size(r, net, 0), fcs_recipe_latent_size(r, net, 1),
+                        fcs_recipe_latent_size(r, net, 2));
 }
 
 static fcs_shape image_input(const fcs_recipe *r, const fcs_net *net)
 {
-    int64_t channels = (int64_t)fcs_recipe_number(r, "data.channels"),
-            side = (int64_t)fcs_recipe_number(r, "data.size");
+    int64_t side = (int64_t)fcs_recipe_number(r, "data.size");
     (void)net;
-    return fcs_shape_of(1, channels ? channels : 1, (int64_t)fcs_recipe_number(r, "data.depth"),
+    return fcs_shape_of(1, fcs_recipe_channels(r), (int64_t)fcs_recipe_number(r, "data.depth"),
                         side, side);
 }
 
@@ -124,6 +125,16 @@ static fcs_status check_range(fcs_error *e, const fcs_recipe *r, const fcs_net *
     if (strcmp(last, "sigmoid") == 0 && (low < 0 || high > 1))
         return fcs_recipe_fail(e, r, at,
                                "the generator ends in sigmoid: set data.low = 0 and data.high = 1");
+    bool softmax = strcmp(last, "softmax") == 0;
+    if (softmax != (strcmp(fcs_recipe_word(r, "data.phases"), "none") != 0))
+        return fcs_recipe_fail(
+            e, r, config_lookup(&r->config, "data.phases"),
+            softmax ? "the generator ends in softmax, which makes phases: set data.phases = auto "
+                      "(or their number), or end it in tanh for grey and colours"
+                    : "phases want a generator that ends in softmax; or set data.phases = none for "
+                      "grey and colours");
+    if (softmax && (low < 0 || low > 0 || high < 1 || high > 1))
+        return fcs_recipe_fail(e, r, at, "phases are 0 or 1: set data.low = 0 and data.high = 1");
     return FCS_OK;
 }
 
@@ -152,8 +163,7 @@ static fcs_status refuse_size(fcs_error *e, const fcs_recipe *r, const fcs_net *
 
 static fcs_status check_sizes(fcs_error *e, const fcs_recipe *r, const fcs_net *g, const fcs_net *d)
 {
-    int64_t depth = (int64_t)fcs_recipe_number(r, "data.depth"),
-            side = (int64_t)fcs_recipe_number(r, "data.size");
+    int64_t depth = fcs_recipe_depth(r), side = (int64_t)fcs_recipe_number(r, "data.size");
     for (int axis = depth > 1 ? 0 : 1; axis < 3; axis++) {
         int64_t want = axis ? side : depth, cells = fcs_recipe_latent_size(r, g, axis);
         int64_t got = fcs_net_size(g, axis, cells, NULL);
@@ -293,17 +303,95 @@ static const fcs_scheme_net autoencoder_nets[] = {
     {.name = "discriminator", .optional = true, .input = image_input},
     {.name = NULL},
 };
+/* ---- volumes from images ---- */
+/* Kench and Cooper 2021, section "uniform information density": so that every voxel is made from as
+ * many numbers as every other, s < k, k mod s = 0, p >= k - s. */
+static fcs_status check_uniform(fcs_error *e, const fcs_recipe *r, const fcs_net *g)
+{
+    for (int i = 0; i < g->n_layers; i++) {
+        const fcs_net_layer *l = &g->layers[i];
+        char path[120];
+        for (int axis = 0; axis < 3; axis++) {
+            fcs_kernel_size k;
+            if (!l->entry->kernel || !l->entry->kernel(l->values, axis, &k))
+                continue;
+            bool uniform = k.transposed ? k.stride < k.size && k.size % k.stride == 0 &&
+                                              k.cut >= k.size - k.stride
+                                        : k.cut == 0;
+            if (uniform)
+                continue;
+            snprintf(path, sizeof path, "generator.layers.[%d]", i);
+            return fcs_recipe_fail(
+                e, r, config_lookup(&r->config, path),
+                k.transposed
+                    ? "layer %s (kernel %d, stride %d, %d cut) makes voxels of unequal "
+                      "information, "
+                      "seen as weak edges and a grid: the stride must be below the kernel and "
+                      "divide it, pad_lo and pad_hi must be at least kernel - stride"
+                    : "layer %s (kernel %d, stride %d, %d padded) would see zeros around the "
+                      "volume, "
+                      "seen as weak edges: set pad = \"valid\"",
+                l->name, (int)k.size, (int)k.stride, (int)k.cut);
+        }
+    }
+    return FCS_OK;
+}
+
+static fcs_status check_batches(fcs_error *e, const fcs_recipe *r)
+{
+    int64_t side = (int64_t)fcs_recipe_number(r, "data.size"),
+            sections = (int64_t)fcs_recipe_number(r, "train.sections"),
+            fakes = (int64_t)fcs_recipe_number(r, "train.batch") * (sections ? sections : side);
+    if (fcs_recipe_number(r, "data.depth") > 1)
+        return fcs_recipe_fail(e, r, config_lookup(&r->config, "data.depth"),
+                               "must be 1: volumes are learnt from images here (scheme adversarial "
+                               "learns from volumes)");
+    if (sections > side)
+        return fcs_recipe_fail(e, r, config_lookup(&r->config, "train.sections"),
+                               "a volume has %lld sections along an axis, not %lld",
+                               (long long)side, (long long)sections);
+    if (fcs_recipe_number(r, "train.real_batch") > (double)fakes)
+        return fcs_recipe_fail(e, r, config_lookup(&r->config, "train.real_batch"),
+                               "must be at most train.batch x train.sections, %lld: as many fakes "
+                               "are compared with them",
+                               (long long)fakes);
+    return FCS_OK;
+}
+
+static fcs_status check_slices(fcs_error *e, const fcs_recipe *r)
+{
+    fcs_net g;
+    if (check_batches(e, r) != FCS_OK || fcs_net_read(r, "generator", &g, e) != FCS_OK)
+        return FCS_FAILED;
+    fcs_status status = check_uniform(e, r, &g);
+    fcs_net_free(&g);
+    return status == FCS_OK ? check_adversarial(e, r) : status;
+}
+
 static const fcs_scheme_net adversarial_nets[] = {
     {.name = "generator", .input = latent_input},
     {.name = "discriminator", .input = image_input},
     {.name = NULL},
 };
+static const fcs_scheme_net slices_nets[] = {
+    {.name = "generator", .input = latent_input},
+    {.name = "discriminator", .input = image_input, .flat = true},
+    {.name = NULL},
+};
 const fcs_scheme_rules fcs_scheme_table[] = {
-    {"adversarial", "a generator against a discriminator, one step each in turn", adversarial_nets,
-     check_adversarial},
-    {"autoencoder",
-     "an encoder finds an image's latent, the generator makes the image of it; with a "
-     "discriminator: VAE/GAN",
-     autoencoder_nets, check_autoencoder},
-    {NULL, NULL, NULL, NULL},
+    {.name = "adversarial",
+     .text = "a generator against a discriminator, one step each in turn",
+     .nets = adversarial_nets,
+     .check = check_adversarial},
+    {.name = "autoencoder",
+     .text = "an encoder finds an image's latent, the generator makes the image of it; with a "
+             "discriminator: VAE/GAN",
+     .nets = autoencoder_nets,
+     .check = check_autoencoder},
+    {.name = "slices",
+     .text = "a generator of volumes against a discriminator of their sections, from images",
+     .volumes = true,
+     .nets = slices_nets,
+     .check = check_slices},
+    {.name = NULL},
 };

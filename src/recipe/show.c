@@ -122,15 +122,14 @@ static fcs_status show_net(fcs_recipe *r, const fcs_scheme_net *of_scheme, fcs_t
         return FCS_FAILED;
     fcs_shape in = of_scheme->input(r, &net);
     fcs_graph *g = fcs_graph_new(r->ctx);
-    int channels = (int)fcs_recipe_number(r, "data.channels");
     fcs_builder b = {.graph = g,
                      .error = e,
                      .net = &net,
                      .mode = FCS_TRAIN,
                      .tensor = ghost,
                      .user = &all,
-                     .axes = fcs_recipe_number(r, "data.depth") > 1 ? 3 : 2,
-                     .channels = channels ? channels : 1,
+                     .axes = fcs_recipe_depth(r) > 1 && !of_scheme->flat ? 3 : 2,
+                     .channels = fcs_recipe_channels(r),
                      .latent = fcs_recipe_latent_channels(r)};
     reach *of = fcs_alloc_array(e, (size_t)net.n_layers + 1, sizeof *of);
     fcs_node *input = g ? fcs_read(g, ghost(&all, "input", in, FCS_STATE, 0, 0)) : NULL;

@@ -16,7 +16,11 @@ typedef struct generation {
     fcs_tiler *tiler;
     double low, scale; /* of the generator's range */
     int64_t tiles, tiles_done;
-    float *slab, *rows; /* planar with halo; interleaved without */
+    int phases;                  /* 0: values */
+    float level[FCS_PHASES_MAX]; /* what is written for each phase */
+    fcs_sample sample;           /* of files */
+    bool onehot;
+    float *slab, *rows; /* planar with halo; interleaved without: values, or numbers of phases */
     float *window;      /* of the median filter */
 } generation;
 
@@ -40,13 +44,82 @@ static fcs_status check_options(generation *g)
     return FCS_OK;
 }
 
+/* Grey levels of the data, as its files have them. */
+static fcs_status set_labels(generation *g)
+{
+    float last = 0;
+    bool whole = true;
+    fcs_status s = fcs_tensor_get(g->run->model->level, g->level);
+    for (int i = 0; i < g->phases; i++) {
+        whole = whole && g->level[i] >= 0 && floorf(g->level[i]) >= g->level[i];
+        last = g->level[i] > last ? g->level[i] : last;
+    }
+    g->sample = !whole || last > 65535 ? FCS_F32 : last > 255 ? FCS_U16 : FCS_U8;
+    return s;
+}
+
+/* What becomes of phases: their grey levels, or shades evenly from 0 to 1, or a file each. */
+static fcs_status set_format(generation *g, bool file)
+{
+    const char *format = g->o.format ? g->o.format : file ? "labels" : "grey";
+    const fcs_recipe *r = g->run->recipe;
+    g->phases = strcmp(fcs_recipe_word(r, "data.phases"), "none") ? g->run->model->channels : 0;
+    g->onehot = strcmp(format, "onehot") == 0;
+    bool labels = strcmp(format, "labels") == 0;
+    if (!labels && !g->onehot && strcmp(format, "grey") != 0)
+        return fcs_fail(g->e, FCS_FAILED, "format %.40s: give labels, grey or onehot", format);
+    if (!g->phases && g->o.format && strcmp(format, "grey") != 0)
+        return fcs_fail(g->e, FCS_FAILED,
+                        "format %s: this run makes grey or colour values, not phases: leave it out",
+                        format);
+    if (g->phases && g->o.has_threshold)
+        return fcs_fail(g->e, FCS_FAILED,
+                        "threshold: this run makes phases, which need none: leave it out");
+    for (int i = 0; i < g->phases; i++)
+        g->level[i] = (float)i / (float)(g->phases - 1) * (file ? 255 : 1);
+    return g->phases && labels ? set_labels(g) : FCS_OK;
+}
+
+static fcs_status set_density(generation *g)
+{
+    fcs_model *m = g->run->model;
+    if (!g->o.n_density)
+        return FCS_OK;
+    for (int i = 0; i < g->o.n_density; i++)
+        if (!(g->o.density[i] >= 0 && g->o.density[i] <= 1))
+            return fcs_fail(g->e, FCS_FAILED, "density: shares lie in 0 to 1, not %g",
+                            g->o.density[i]);
+    if (!m->scheme->condition)
+        return fcs_fail(g->e, FCS_FAILED,
+                        "density: recipe %s takes none; slicegan-small with --set "
+                        "latent.density=yes does",
+                        g->run->recipe->name);
+    return m->scheme->condition(m, g->o.density, g->o.n_density, g->e);
+}
+
+/* Volumes of other sizes are fine, but whoever asks for 100 may rather want 96 or 128. */
+static void note_size(const generation *g)
+{
+    int64_t stride = g->run->model->stride;
+    if (g->o.periodic || stride < 2 || fcs_recipe_depth(g->run->recipe) == 1)
+        return;
+    for (int a = 0; a < 3; a++)
+        if (g->size[a] % stride) {
+            fcs_note(g->run->ctx,
+                     "note: %lldx%lldx%lld: sides are made in multiples of %lld and cut to size",
+                     (long long)g->size[2], (long long)g->size[1], (long long)g->size[0],
+                     (long long)stride);
+            return;
+        }
+}
+
 static void fill_in(generation *g)
 {
     const fcs_recipe *r = g->run->recipe;
     fcs_generate_options *o = &g->o;
     int64_t side = (int64_t)fcs_recipe_number(r, "data.size");
     if (!o->width && !o->height) {
-        o->depth = o->depth ? o->depth : (int64_t)fcs_recipe_number(r, "data.depth");
+        o->depth = o->depth ? o->depth : fcs_recipe_depth(r);
         o->width = o->height = side;
     }
     o->width = o->width ? o->width : o->height;
@@ -71,7 +144,8 @@ static fcs_status check_pixels(const generation *g)
                     (long long)g->size[2], (long long)g->size[1], (long long)g->size[0], log2_most);
 }
 
-static fcs_status generation_open(generation *g, fcs_run *run, const fcs_generate_options *o)
+static fcs_status generation_open(generation *g, fcs_run *run, const fcs_generate_options *o,
+                                  bool file)
 {
     memset(g, 0, sizeof *g);
     g->run = run;
@@ -80,11 +154,17 @@ static fcs_status generation_open(generation *g, fcs_run *run, const fcs_generat
     if (o)
         g->o = *o;
     fcs_status s = check_options(g);
+    if (!s)
+        s = set_format(g, file);
+    if (!s)
+        s = set_density(g);
     if (s)
         return s;
     fill_in(g);
     if ((s = check_pixels(g)) != FCS_OK)
         return s;
+    if (file)
+        note_size(g);
     const fcs_tiler_options t = {
         .size = {g->size[0], g->size[1], g->size[2]},
         .periodic = g->o.periodic != 0,
@@ -164,14 +244,34 @@ static float median_at(const generation *g, const float *plane, const int64_t n[
     return middle(g->window, count);
 }
 
+/* Channels of the rows: of phases only their numbers are left. */
+static int row_channels(const generation *g)
+{
+    return g->phases ? 1 : fcs_tiler_channels(g->tiler);
+}
+
+/* The first plane becomes the number of the largest channel, the first one of equals. */
+static void choose_phases(generation *g, int64_t plane)
+{
+    for (int64_t i = 0; i < plane; i++) {
+        int best = 0;
+        for (int c = 1; c < g->phases; c++)
+            if (g->slab[c * plane + i] > g->slab[best * plane + i])
+                best = c;
+        g->slab[i] = (float)best;
+    }
+}
+
 /* The slab's core as interleaved rows. A threshold commutes with the median, so values are made
  * final first. */
 static void finish_rows(generation *g, const fcs_slab *s)
 {
-    const int channels = fcs_tiler_channels(g->tiler);
+    const int channels = row_channels(g);
     const int64_t n[3] = {s->hi[0] - s->lo[0], s->hi[1] - s->lo[1], s->hi[2] - s->lo[2]};
     const int64_t plane = n[0] * n[1] * n[2];
-    for (int64_t i = 0; i < plane * channels; i++)
+    if (g->phases)
+        choose_phases(g, plane);
+    for (int64_t i = 0; i < plane * channels && !g->phases; i++)
         g->slab[i] = unit_value(g, g->slab[i]);
     float *to = g->rows;
     int64_t at[3];
@@ -221,41 +321,92 @@ static fcs_status stream(generation *g, int64_t realization, row_sink *sink, voi
 
 /* ---- into a file ---- */
 
-/* Eight bits, in place: a byte never lies behind the float it comes from. */
+/* The writers of an image: one, or one for each phase. */
+typedef struct outputs {
+    fcs_writer *writer[FCS_PHASES_MAX];
+    int n;
+} outputs;
+
+/* Samples in place: none lies behind the float it comes from. */
 static fcs_status to_writer(generation *g, float *rows, int64_t n, void *user)
 {
+    const outputs *to = user;
     unsigned char *bytes = (unsigned char *)rows;
-    int64_t count = n * g->size[2] * fcs_tiler_channels(g->tiler);
+    int64_t count = n * g->size[2] * row_channels(g);
     for (int64_t i = 0; i < count; i++) {
-        float v = rows[i];
-        bytes[i] = (unsigned char)lrintf(v * 255);
+        float v = g->phases ? g->level[(int)rows[i]] : rows[i] * 255;
+        uint16_t wide = (uint16_t)(g->sample == FCS_U16 ? lrintf(v) : 0);
+        if (g->sample == FCS_U8)
+            bytes[i] = (unsigned char)lrintf(v);
+        else if (g->sample == FCS_U16)
+            memcpy(bytes + 2 * i, &wide, 2);
+        else
+            rows[i] = v;
     }
-    return fcs_writer_rows(g->e, user, bytes, n);
+    return fcs_writer_rows(g->e, to->writer[0], bytes, n);
+}
+
+/* White where the phase is, a row at a time; the slab's room is free now. */
+static fcs_status to_phases(generation *g, float *rows, int64_t n, void *user)
+{
+    const outputs *to = user;
+    unsigned char *bytes = (unsigned char *)g->slab;
+    const int64_t width = g->size[2];
+    fcs_status s = FCS_OK;
+    for (int64_t y = 0; y < n; y++)
+        for (int c = 0; c < to->n && !s; c++) {
+            for (int64_t x = 0; x < width; x++)
+                bytes[x] = (int)rows[y * width + x] == c ? 255 : 0;
+            s = fcs_writer_rows(g->e, to->writer[c], bytes, 1);
+        }
+    return s;
+}
+
+/* "a/b.tif", 2 -> "a/b-phase2.tif". */
+static char *phase_path(fcs_error *e, const char *path, int phase)
+{
+    const char *name = strrchr(path, '/'), *dot = strrchr(name ? name : path, '.');
+    size_t stem = dot ? (size_t)(dot - path) : strlen(path);
+    return fcs_format(e, "%.*s-phase%d%s", (int)stem, path, phase, path + stem);
+}
+
+static fcs_status open_outputs(generation *g, const char *path, outputs *to)
+{
+    const fcs_form form = {.width = g->size[2],
+                           .height = g->size[1],
+                           .depth = g->size[0],
+                           .channels = row_channels(g),
+                           .sample = g->sample,
+                           .voxel = g->o.voxel};
+    int n = g->phases && g->onehot ? g->phases : 1;
+    fcs_status s = FCS_OK;
+    while (to->n < n && !s) {
+        char *name = n > 1 ? phase_path(g->e, path, to->n + 1) : fcs_strdup(g->e, path);
+        s = name ? fcs_writer_open(g->e, name, &form, &to->writer[to->n]) : FCS_FAILED;
+        to->n += !s;
+        free(name);
+    }
+    return s;
 }
 
 static fcs_status write_one(generation *g, int64_t realization, const char *path)
 {
-    fcs_writer *w = NULL;
-    const fcs_form form = {.width = g->size[2],
-                           .height = g->size[1],
-                           .depth = g->size[0],
-                           .channels = fcs_tiler_channels(g->tiler),
-                           .sample = FCS_U8,
-                           .voxel = g->o.voxel};
-    fcs_status s = fcs_writer_open(g->e, path, &form, &w);
-    if (s)
-        return s;
-    s = stream(g, realization, to_writer, w);
+    outputs to = {.n = 0};
+    fcs_status s = open_outputs(g, path, &to);
     if (!s)
-        return fcs_writer_commit(g->e, w);
-    fcs_writer_abort(w);
+        s = stream(g, realization, to.n > 1 ? to_phases : to_writer, &to);
+    for (int i = 0; i < to.n; i++)
+        if (s)
+            fcs_writer_abort(to.writer[i]);
+        else
+            s = fcs_writer_commit(g->e, to.writer[i]);
     return s;
 }
 
 fcs_status fcs_generate(fcs_run *run, const fcs_generate_options *options, const char *path)
 {
     generation g;
-    fcs_status s = generation_open(&g, run, options);
+    fcs_status s = generation_open(&g, run, options, true);
     g.tiles = s ? 1 : g.o.count * fcs_tiler_tiles(g.tiler);
     for (int64_t i = 0; !s && i < g.o.count; i++) {
         int64_t realization = g.o.first + i;
@@ -281,7 +432,12 @@ static fcs_status to_image(generation *g, float *rows, int64_t n, void *user)
 {
     image_sink *sink = user;
     size_t count = (size_t)(n * g->size[2] * sink->image->channels);
-    memcpy((float *)sink->image->data + sink->at, rows, count * sizeof *rows);
+    float *to = (float *)sink->image->data + sink->at;
+    if (!g->phases)
+        memcpy(to, rows, count * sizeof *rows);
+    for (size_t i = 0; g->phases && i < count; i++)
+        to[i] = g->onehot ? rows[i / (size_t)g->phases] == (float)(i % (size_t)g->phases)
+                          : g->level[(int)rows[i]];
     sink->at += count;
     return FCS_OK;
 }
@@ -291,10 +447,10 @@ fcs_status fcs_generate_image(fcs_run *run, const fcs_generate_options *options,
     generation g;
     image_sink sink = {0};
     *out = NULL;
-    fcs_status s = generation_open(&g, run, options);
+    fcs_status s = generation_open(&g, run, options, false);
     if (!s)
-        s = fcs_image_new(run->ctx, g.size[2], g.size[1], g.size[0], fcs_tiler_channels(g.tiler),
-                          FCS_F32, &sink.image);
+        s = fcs_image_new(run->ctx, g.size[2], g.size[1], g.size[0],
+                          g.onehot ? g.phases : row_channels(&g), FCS_F32, &sink.image);
     if (!s) {
         g.tiles = fcs_tiler_tiles(g.tiler);
         s = stream(&g, g.o.first, to_image, &sink);

@@ -122,6 +122,15 @@ static fcs_status add_plot(fcs_error *e, fcs_page *page, const fcs_log_data *log
     return FCS_OK;
 }
 
+/* Columns from c on that are of one kind, a phase each; as many as a plot has curves. */
+static int count_densities(const fcs_log_data *log, int c)
+{
+    int n = 0;
+    while (n < 4 && c + n < log->columns && strncmp(log->names[c + n], "density_", 8) == 0)
+        n++;
+    return n;
+}
+
 static fcs_status add_curves(fcs_run *run, fcs_page *page, const fcs_log_data *log)
 {
     fcs_error *e = &run->ctx->error;
@@ -133,11 +142,13 @@ static fcs_status add_curves(fcs_run *run, fcs_page *page, const fcs_log_data *l
     for (int c = 2;
          !s &&
          c < log->columns;) { /* losses and scores come in pairs, discriminator and generator */
-        int n = c < 6 && c + 1 < log->columns ? 2 : 1;
+        int n = c < 6 && c + 1 < log->columns ? 2 : 1, densities = count_densities(log, c);
+        n = densities ? densities : n;
         s = add_plot(e, page, log, c, n,
-                     c == 2   ? "losses"
-                     : c == 4 ? "mean scores of the discriminator"
-                              : log->names[c]);
+                     densities ? "difference from the wanted share, by phase"
+                     : c == 2  ? "losses"
+                     : c == 4  ? "mean scores of the discriminator"
+                               : log->names[c]);
         c += n;
     }
     fcs_page_row_end(page);
@@ -158,11 +169,17 @@ static fcs_status real_crop(fcs_run *run, uint64_t index, fcs_image **out)
     float *values = fcs_alloc_array(&run->ctx->error, (size_t)(volume * channels), sizeof *values);
     if (!values)
         return FCS_FAILED;
-    fcs_status s = fcs_image_new(run->ctx, side, side, 1, channels == 3 ? 3 : 1, FCS_F32, out);
+    bool phases = fcs_dataset_phases(run->data) != NULL;
+    fcs_status s =
+        fcs_image_new(run->ctx, side, side, 1, channels == 3 && !phases ? 3 : 1, FCS_F32, out);
     if (!s) {
         float *to = (*out)->data;
-        fcs_dataset_crop(run->data, REPORT_SEED, fcs_random_stream("report"), index, values);
-        for (int64_t p = 0; p < plane; p++)
+        fcs_dataset_crop(fcs_dataset_part(run->data, (int)(index % 3)), REPORT_SEED,
+                         fcs_random_stream("report"), index, values);
+        for (int64_t p = 0; p < plane && phases; p++, to++)
+            for (int c = 1; c < channels; c++)
+                *to += values[c * volume + p] * (float)c / (float)(channels - 1);
+        for (int64_t p = 0; p < plane && !phases; p++)
             for (int c = 0; c < (*out)->channels; c++)
                 *to++ = (float)(((double)values[c * volume + depth / 2 * plane + p] - low) /
                                 (high - low));
@@ -360,7 +377,7 @@ static fcs_status add_metrics(fcs_run *run, fcs_page *page)
     const fcs_evaluate_options evaluate = {
         .crops = EVALUATION_CROPS, .seed = REPORT_SEED, .html = curves};
     fcs_table *t = NULL, *shown = NULL;
-    bool volume = fcs_recipe_number(run->recipe, "data.depth") > 1;
+    bool volume = fcs_recipe_depth(run->recipe) > 1;
     fcs_status s = folder && path && curves ? FCS_OK : FCS_FAILED;
     if (!s && !volume)
         s = fcs_folder_make(e, folder, &made);

@@ -43,6 +43,8 @@ void fcs_run_close(fcs_run *run)
     free(run->sample);
     free(run->folder);
     free(run->data_path);
+    for (int i = 0; i < 3; i++)
+        free(run->axis_paths[i]);
     free(run);
 }
 
@@ -83,41 +85,84 @@ static fcs_status open_data(fcs_run *run)
         .flip_x = fcs_recipe_number(r, "data.flip_x") != 0,
         .flip_y = fcs_recipe_number(r, "data.flip_y") != 0,
         .rotate = fcs_recipe_number(r, "data.rotate") != 0,
+        .phases = fcs_recipe_word(r, "data.phases"),
         .channels = (int)fcs_recipe_number(r, "data.channels"),
         .fitting = fitting,
     };
-    fcs_status s = fcs_dataset_open(run->ctx, run->data_path, &o, &run->data);
+    char *const *axes = run->axis_paths;
+    const char *const paths[3] = {axes[0], axes[1], axes[2]};
+    fcs_status s = axes[0] ? fcs_dataset_open_axes(run->ctx, paths, &o, &run->data)
+                           : fcs_dataset_open(run->ctx, run->data_path, &o, &run->data);
     if (!s)
         note_few(run);
     return s;
 }
 
 /* The data's absolute path, so that the run can be resumed from any folder. */
+static char *absolute(fcs_error *e, const char *path)
+{
+    char here[4096];
+    if (strchr(path, '\n')) {
+        fcs_fail(e, FCS_FAILED, "%s: facies cannot keep a path with a line break: rename it", path);
+        return NULL;
+    }
+    if (path[0] == '/')
+        return fcs_strdup(e, path);
+    if (getcwd(here, sizeof here))
+        return fcs_format(e, "%s/%s", here, path);
+    fcs_fail(e, FCS_FAILED, "the working folder has no name (%s): give --data as /FULL/PATH",
+             strerror(errno));
+    return NULL;
+}
+
+static fcs_status name_axes(fcs_run *run, const fcs_data *data, int n)
+{
+    fcs_error *e = &run->ctx->error;
+    const char *paths[3] = {NULL};
+    for (int i = 0; i < n; i++)
+        if (data[i].axis)
+            paths[data[i].axis - 'x'] = data[i].path;
+    if (n != 3 || !paths[0] || !paths[1] || !paths[2])
+        return fcs_fail(e, FCS_FAILED,
+                        "--data: give one image for all axes, --data PATH, or one for each: --data "
+                        "x=PATH --data y=PATH --data z=PATH, perpendicular to that axis");
+    if (!fcs_scheme_rules_of(run->recipe)->volumes)
+        return fcs_fail(e, FCS_FAILED,
+                        "--data %c=%s: this recipe learns from one image or folder: give --data PATH "
+                        "once",
+                        data[0].axis, data[0].path);
+    for (int i = 0; i < 3; i++)
+        if (!(run->axis_paths[i] = absolute(e, paths[i])))
+            return FCS_FAILED;
+    run->data_path = fcs_strdup(e, run->axis_paths[0]);
+    return run->data_path ? FCS_OK : FCS_FAILED;
+}
+
 static fcs_status name_data(fcs_run *run, const fcs_data *data, int n)
 {
     fcs_error *e = &run->ctx->error;
     if (n < 1)
         return fcs_fail(e, FCS_FAILED,
                         "no training data: give an image or a folder of images with --data PATH");
-    if (n > 1 || data[0].axis)
+    if (data[0].axis)
+        return name_axes(run, data, n);
+    if (n > 1)
         return fcs_fail(
             e, FCS_FAILED,
             "--data %s: this recipe learns from one image or folder: give --data PATH once",
             data[n - 1].path);
-    char here[4096];
-    const char *path = data[0].path;
-    if (strchr(path, '\n'))
-        return fcs_fail(e, FCS_FAILED, "%s: facies cannot keep a path with a line break: rename it",
-                        path);
-    if (path[0] == '/')
-        run->data_path = fcs_strdup(e, path);
-    else if (!getcwd(here, sizeof here))
-        return fcs_fail(e, FCS_FAILED,
-                        "the working folder has no name (%s): give --data as /FULL/PATH",
-                        strerror(errno));
-    else
-        run->data_path = fcs_format(e, "%s/%s", here, path);
+    run->data_path = absolute(e, data[0].path);
     return run->data_path ? FCS_OK : FCS_FAILED;
+}
+
+/* Phases are counted once: what was found is saved with the run. */
+static fcs_status keep_channels(fcs_run *run)
+{
+    char assignment[48];
+    if (!fcs_dataset_phases(run->data))
+        return FCS_OK;
+    snprintf(assignment, sizeof assignment, "data.channels=%d", fcs_dataset_channels(run->data));
+    return fcs_recipe_set(run->recipe, assignment);
 }
 
 static fcs_status make_model(fcs_run *run, int channels)
@@ -148,7 +193,9 @@ static fcs_status take_folder(fcs_run *run, bool *made)
 static fcs_status write_folder(fcs_run *run)
 {
     fcs_error *e = &run->ctx->error;
-    char *line = fcs_format(e, "%s\n", run->data_path);
+    char *const *axes = run->axis_paths;
+    char *line = axes[0] ? fcs_format(e, "x=%s\ny=%s\nz=%s\n", axes[0], axes[1], axes[2])
+                         : fcs_format(e, "%s\n", run->data_path);
     bool made;
     if (!line)
         return FCS_FAILED;
@@ -200,6 +247,8 @@ fcs_status fcs_run_create(fcs_context *ctx, fcs_recipe *recipe, const fcs_data *
         s = take_folder(run, &made);
     if (!s)
         s = open_data(run);
+    if (!s)
+        s = keep_channels(run);
     if (!s)
         s = make_model(run, fcs_dataset_channels(run->data));
     /* Too large a run shall not leave a folder that no other can take. */
@@ -256,6 +305,27 @@ static fcs_status read_recipe(fcs_run *run)
     return s ? s : fcs_recipe_check(run->recipe, &run->ctx->error);
 }
 
+/* "x=PATH", "y=PATH", "z=PATH" in the lines of data.txt, or one absolute path. */
+static fcs_status split_axes(fcs_run *run)
+{
+    const char *line = run->data_path;
+    for (int i = 0; i < 3 && line[0] == 'x' + i && line[1] == '='; i++) {
+        size_t n = strcspn(line, "\n");
+        run->axis_paths[i] = fcs_format(&run->ctx->error, "%.*s", (int)n - 2, line + 2);
+        if (!run->axis_paths[i])
+            return FCS_FAILED;
+        line += n + (line[n] == '\n');
+    }
+    if (!run->axis_paths[0])
+        return FCS_OK;
+    if (!run->axis_paths[2])
+        return fcs_fail(&run->ctx->error, FCS_FAILED, "%s/data.txt: must name x=, y= and z=",
+                        run->folder);
+    free(run->data_path);
+    run->data_path = fcs_strdup(&run->ctx->error, run->axis_paths[0]);
+    return run->data_path ? FCS_OK : FCS_FAILED;
+}
+
 static fcs_status read_data(fcs_run *run)
 {
     char *path = fcs_run_path(run, "data.txt");
@@ -263,8 +333,9 @@ static fcs_status read_data(fcs_run *run)
     free(path);
     if (!run->data_path)
         return FCS_FAILED;
+    fcs_status s = split_axes(run);
     run->data_path[strcspn(run->data_path, "\n")] = 0;
-    return open_data(run);
+    return s ? s : open_data(run);
 }
 
 static fcs_status open_for_training(fcs_run *run)

@@ -9,7 +9,8 @@ struct fcs_run {
     fcs_context *ctx;
     fcs_recipe *recipe; /* the run's own, complete */
     char *folder;       /* NULL: nothing is written */
-    char *data_path;    /* absolute; NULL when only generating */
+    char *data_path;    /* absolute; NULL when only generating; the first of: */
+    char *axis_paths[3]; /* of images perpendicular to x, y, z; NULL where one image is for all */
     fcs_dataset *data;
     fcs_model *model;
     bool training;

@@ -1,10 +1,11 @@
-/* samples.c: a picture of generated images from latents that stay the same during the whole run. */
+/* samples.c: a picture of generated images, or of layers of volumes, from latents that stay the
+ * same during the whole run. */
 #include "train/run.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAP = 4, SAMPLE_SEED = 1 };
+enum { GAP = 4, SAMPLE_SEED = 1, LAYERS = 6 };
 
 static int64_t columns_of(int64_t n)
 {
@@ -14,11 +15,11 @@ static int64_t columns_of(int64_t n)
     return c;
 }
 
-/* Copies the middle page of an image, 0 to 1, to bytes at (x, y). */
-static void paste(fcs_image *grid, const fcs_image *image, int64_t x, int64_t y)
+/* Copies a page of an image, 0 to 1, to bytes at (x, y). */
+static void paste(fcs_image *grid, const fcs_image *image, int64_t page, int64_t x, int64_t y)
 {
-    const float *from = (const float *)image->data +
-                        image->depth / 2 * image->height * image->width * image->channels;
+    const float *from =
+        (const float *)image->data + page * image->height * image->width * image->channels;
     unsigned char *to = grid->data;
     for (int64_t r = 0; r < image->height; r++)
         for (int64_t i = 0; i < image->width * image->channels; i++)
@@ -26,9 +27,22 @@ static void paste(fcs_image *grid, const fcs_image *image, int64_t x, int64_t y)
                 (unsigned char)(from[r * image->width * image->channels + i] * 255 + 0.5f);
 }
 
+/* Images in rows and columns, or a row for each volume: successive layers from its middle. */
+static void place(fcs_image *grid, const fcs_image *image, int64_t i, int64_t columns)
+{
+    int64_t layers = image->depth > 1 ? columns : 1, first = (image->depth - layers + 1) / 2;
+    for (int64_t k = 0; k < layers; k++) {
+        int64_t at = i * layers + k;
+        paste(grid, image, first + k, at % columns * (image->width + GAP),
+              at / columns * (image->height + GAP));
+    }
+}
+
 static fcs_status make_grid(fcs_run *run, int64_t n, fcs_image **grid)
 {
-    int64_t columns = columns_of(n), rows = (n + columns - 1) / columns;
+    int64_t depth = fcs_recipe_depth(run->recipe), layers = depth < LAYERS ? depth : LAYERS;
+    int64_t columns = depth > 1 ? layers : columns_of(n),
+            rows = depth > 1 ? n : (n + columns - 1) / columns;
     *grid = NULL;
     for (int64_t i = 0; i < n; i++) {
         const fcs_generate_options o = {.seed = SAMPLE_SEED, .first = i};
@@ -42,8 +56,7 @@ static fcs_status make_grid(fcs_run *run, int64_t n, fcs_image **grid)
                 memset((*grid)->data, 128, (size_t)((*grid)->width * (*grid)->height * channels));
         }
         if (!s && image->channels == (*grid)->channels)
-            paste(*grid, image, i % columns * (image->width + GAP),
-                  i / columns * (image->height + GAP));
+            place(*grid, image, i, columns);
         fcs_image_free(image);
         if (s)
             return s;

@@ -307,8 +307,11 @@ static fcs_status side_bytes(fcs_tiler *t, int64_t side, size_t *bytes, fcs_erro
 /* The latent's size in cells so that the output covers `need` pixels per axis. */
 static fcs_status cover(fcs_tiler *t, const int64_t need[3], fcs_error *e)
 {
-    for (int a = 0; a < 3; a++)
-        t->cells[a] = divide_up(need[a], t->stride[a]);
+    for (int a = 0; a < 3; a++) {
+        /* What the generator cuts from its rim: from n cells SliceGAN makes n - 2 cells' worth. */
+        int64_t cut = t->stride[a] > 1 ? t->m->latent_size[a] * t->stride[a] - t->m->size[a] : 0;
+        t->cells[a] = divide_up(need[a] + (cut > 0 ? cut : 0), t->stride[a]);
+    }
     for (int attempt = 0; attempt < 8; attempt++) {
         fcs_status s = build_whole(t->m, t->cells, &t->whole, &t->out, &t->latent, e);
         if (s)
@@ -531,7 +534,7 @@ fcs_status fcs_tiler_new(fcs_model *m, const fcs_tiler_options *o, fcs_error *e,
         return FCS_FAILED;
     t->m = m;
     t->ctx = m->ctx;
-    t->volume = fcs_recipe_number(m->recipe, "data.depth") > 1;
+    t->volume = fcs_recipe_depth(m->recipe) > 1;
     fcs_status s = FCS_OK;
     if (!t->volume && o->size[0] > 1)
         s = fcs_fail(e, FCS_FAILED, "depth %lld: this recipe makes 2D images",
