@@ -48,6 +48,9 @@ static double parameters(const char *recipe, const char *net)
 static void test_counts(void)
 {
     CHECK(parameters("dsgan", "generator") == 8636162);
+    CHECK(parameters("slicegan", "generator") == 11548544);
+    CHECK(parameters("slicegan-code", "generator") == 13121408);
+    CHECK(parameters("slicegan", "discriminator") == 2763776);
     CHECK(parameters("dsgan", "discriminator") == 13983040);
     CHECK(parameters("sgan", "generator") == 4318081);
     CHECK(parameters("sgan", "discriminator") == 13983040);

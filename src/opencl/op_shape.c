@@ -102,7 +102,7 @@ static void reshape_emit(const fcs_cl_call *c)
 
 const fcs_cl_op fcs_cl_op_reshape = {.emit = reshape_emit};
 
-/* ---- upsample and sum_pool ---- */
+/* ---- upsample and sum_pool, interpolate and its adjoint ---- */
 static void resample_emit(const fcs_cl_call *c, const char *kernel)
 {
     const fcs_cl_view *x = &c->in[0], *y = &c->out;
@@ -124,6 +124,13 @@ static void sum_pool_emit(const fcs_cl_call *c) { resample_emit(c, "sum_pool"); 
 
 const fcs_cl_op fcs_cl_op_upsample = {.emit = upsample_emit};
 const fcs_cl_op fcs_cl_op_sum_pool = {.emit = sum_pool_emit};
+
+static void interpolate_emit(const fcs_cl_call *c) { resample_emit(c, "interpolate"); }
+
+static void interpolate_dx_emit(const fcs_cl_call *c) { resample_emit(c, "interpolate_dx"); }
+
+const fcs_cl_op fcs_cl_op_interpolate = {.emit = interpolate_emit};
+const fcs_cl_op fcs_cl_op_interpolate_dx = {.emit = interpolate_dx_emit};
 
 /* ---- max_pool and max_unpool: x, then what is gathered or added; sizes of the result and of the
  * other side ---- */

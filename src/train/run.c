@@ -122,15 +122,16 @@ static fcs_status name_axes(fcs_run *run, const fcs_data *data, int n)
     for (int i = 0; i < n; i++)
         if (data[i].axis)
             paths[data[i].axis - 'x'] = data[i].path;
+    if (!fcs_scheme_rules_of(run->recipe)->volumes)
+        return fcs_fail(
+            e, FCS_FAILED,
+            "--data %c=%s: this recipe learns from one image or folder: give --data PATH "
+            "once",
+            data[0].axis, data[0].path);
     if (n != 3 || !paths[0] || !paths[1] || !paths[2])
         return fcs_fail(e, FCS_FAILED,
                         "--data: give one image for all axes, --data PATH, or one for each: --data "
                         "x=PATH --data y=PATH --data z=PATH, perpendicular to that axis");
-    if (!fcs_scheme_rules_of(run->recipe)->volumes)
-        return fcs_fail(e, FCS_FAILED,
-                        "--data %c=%s: this recipe learns from one image or folder: give --data PATH "
-                        "once",
-                        data[0].axis, data[0].path);
     for (int i = 0; i < 3; i++)
         if (!(run->axis_paths[i] = absolute(e, paths[i])))
             return FCS_FAILED;
@@ -319,8 +320,8 @@ static fcs_status split_axes(fcs_run *run)
     if (!run->axis_paths[0])
         return FCS_OK;
     if (!run->axis_paths[2])
-        return fcs_fail(&run->ctx->error, FCS_FAILED, "%s/data.txt: must name x=, y= and z=",
-                        run->folder);
+        return fcs_fail(&run->ctx->error, FCS_FAILED,
+                        "%s/data.txt: must name x=, y= and z=", run->folder);
     free(run->data_path);
     run->data_path = fcs_strdup(&run->ctx->error, run->axis_paths[0]);
     return run->data_path ? FCS_OK : FCS_FAILED;
