@@ -1,9 +1,9 @@
 /* facies.h: the one public header of libfacies.
  *
  * facies trains and runs image-generating adversarial networks and autoencoders, in 2D and 3D, on
- * any CPU and on OpenCL devices. Four groups: runs, graphs, images and metrics, diagnostics. No global state: everything
- * hangs from an fcs_context. A context, and all that was made from it, is used by one thread at a
- * time; several contexts may be used by several threads.
+ * any CPU and on OpenCL devices. Four groups: runs, graphs, images and metrics, diagnostics. No
+ * global state: everything hangs from an fcs_context. A context, and all that was made from it, is
+ * used by one thread at a time; several contexts may be used by several threads.
  *
  * Errors. A function that can fail returns an fcs_status; anything but FCS_OK leaves a one-line
  * message (what, where, what to do) in the context, read with fcs_message(). Out-parameters are set
@@ -56,8 +56,8 @@ typedef struct fcs_plan fcs_plan;
 
 /* Zero means the default for every member. */
 typedef struct fcs_options {
-    const char *device; /* "cpu" (default), or an OpenCL device: its number in fcs_list("devices"), a
-                           part of its name, or PLATFORM:NAME */
+    const char *device; /* "cpu" (default), or an OpenCL device: its number in fcs_list("devices"),
+                           a part of its name, or PLATFORM:NAME */
     int threads;        /* 0: one per processor */
     const char *isa;    /* instruction set by name as fcs_list("isas") prints it; NULL: the best the
                            machine has */
@@ -382,10 +382,11 @@ FCS_API fcs_status fcs_bench_ops(fcs_context *ctx, const fcs_bench_options *opti
                                  fcs_table **out);
 
 /* Times whole training steps (which train the run on) or whole images beside a matrix product and
- * the peak of multiply-adds, measured in the same run: one row with milliseconds, rates, shares and
- * bytes. With `profile` a row per step of the plans, the costliest first: milliseconds per training
- * step (or image), share, rates, and what limits it: compute, memory, or overhead where neither
- * reaches a quarter of the machine's rate. */
+ * the peak of multiply-adds, measured in the same run: one row with milliseconds, operations
+ * (gflop: of direct sums; done_gflop: what fast forms leave of them), rates, shares and bytes. With
+ * `profile` a row per step of the plans, the costliest first: milliseconds per training step (or
+ * image), share, rates, and what limits it: compute, memory, or overhead where neither reaches a
+ * quarter of the machine's rate. */
 FCS_API fcs_status fcs_bench_step(fcs_run *run, const fcs_bench_options *options, fcs_table **out);
 FCS_API fcs_status fcs_bench_generate(fcs_run *run, const fcs_generate_options *generate,
                                       const fcs_bench_options *options, fcs_table **out);

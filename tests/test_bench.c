@@ -17,6 +17,16 @@
     "};\n"                                                                                         \
     "train = { steps = 100; batch = 2; };\n"
 
+/* Two layers in the discriminator, whose slope is penalized. */
+#define PENALIZED                                                                                  \
+    "data = { size = 8; };\n"                                                                      \
+    "generator = { layers = ( { type = \"deconv\"; kernel = 4; stride = 2; }, { type = \"tanh\"; " \
+    "} ); };\n"                                                                                    \
+    "discriminator = { layers = ( { type = \"conv\"; filters = 1; kernel = 4; stride = 2; }, "     \
+    "{ type = \"relu\"; }, { type = \"conv\"; filters = 1; kernel = 4; stride = 2; } ); };\n"      \
+    "loss = { gan = \"wasserstein_gp\"; gradient_penalty = 10.0; };\n"                                \
+    "train = { steps = 100; batch = 2; };\n"
+
 static fcs_context *ctx;
 
 static double number(const fcs_table *t, int row, const char *column)
@@ -68,6 +78,32 @@ static void test_step(fcs_run *run)
     fcs_table_free(t);
 }
 
+/* No product with a gradient that is known to be zero, as ReLU's second derivative is. Of a = 16 *
+ * 16 and b = 16 * 4 multiply-adds of the discriminator's layers, an image: real and fake verdicts
+ * a + b, kernels a + b, and b back through the second layer, each; the judged fakes a + b forth and
+ * back; the generator a for its fakes and a for its kernel. The penalty: a for the first layer's
+ * sign, b + a back to the image; from there a through the first layer, and a + b for the kernels.
+ */
+static void test_zeros(void)
+{
+    fcs_recipe *r;
+    fcs_table *t;
+    const double a = 16 * 16, b = 16 * 4;
+    const fcs_bench_options o = {.seconds = 1e-3};
+    CHECK(fcs_recipe_from_text(ctx, PENALIZED, NULL, &r) == FCS_OK);
+    fcs_run *run = run_of(r);
+    CHECK(run && fcs_bench_step(run, &o, &t) == FCS_OK);
+    if (run && t) {
+        double most = 2 * (2 * (a + b) + b) + 2 * (a + b) + 2 * a + a + (b + a) + a + (a + b);
+        CHECK_NEAR(number(t, 0, "gflop"), 2 * 2 * most * 1e-9, 1e-15);
+        CHECK_NEAR(number(t, 0, "done_gflop"), 2 * 2 * most * 1e-9,
+                   1e-15); /* too small for forms */
+        fcs_table_free(t);
+    }
+    fcs_run_close(run);
+    fcs_recipe_free(r);
+}
+
 /* Every convolution has a row, and the rows sum up to the whole. */
 static void test_profile(fcs_run *run)
 {
@@ -117,6 +153,7 @@ int main(void)
     test_step(run);
     test_profile(run);
     test_generate(r);
+    test_zeros();
     fcs_run_close(run);
     fcs_recipe_free(r);
     fcs_close(ctx);

@@ -173,6 +173,7 @@ static void op_free(fcs_context *ctx, void *op)
 
 const fcs_backend fcs_cpu_backend = {
     .name = "cpu",
+    .fast_forms = true,
     .memory_new = memory_new,
     .memory_free = memory_free,
     .map = map,

@@ -19,6 +19,7 @@ typedef struct fcs_op_place {
 
 typedef struct fcs_backend {
     const char *name; /* "cpu", "opencl" */
+    bool fast_forms;  /* convolutions by minimal filtering (src/ops/tiling.h) */
     bool owns_lines;  /* may write to the end of a value's last 64 bytes */
     const char *(*device_name)(const fcs_context *ctx); /* NULL: it is called like the backend */
     /* Frees what the context holds for the backend. May be NULL. */

@@ -80,6 +80,7 @@ typedef struct fcs_op {
      * input has a gradient. */
     fcs_status (*grad)(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want, fcs_node **gx);
     double (*flops)(const fcs_apply_args *a); /* NULL: one per output element */
+    double (*work)(const fcs_apply_args *a);  /* the same where fast forms are used; NULL: flops */
     /* Streaming: for an output box (coordinates of a->out, clipped to it) the input boxes that it
      * needs, clipped to the inputs' true extents, and the attributes with which the op applied to
      * these boxes gives just that output. NULL: needs the whole input. */

@@ -16,6 +16,13 @@ double fcs_step_flops(const fcs_step *s)
 
 bool fcs_step_counts(const fcs_step *s) { return s->kind == FCS_STEP_KERNEL && s->args.op->flops; }
 
+/* What the backend makes of a step that counts. */
+static double step_work(const fcs_plan *p, const fcs_step *s)
+{
+    const fcs_op *op = s->args.op;
+    return p->ctx->backend->fast_forms && op->work ? op->work(&s->args) : fcs_step_flops(s);
+}
+
 static double stored(const fcs_plan *p, int value)
 {
     return (double)fcs_shape_floats(p->values[value].shape) * (double)sizeof(float);
@@ -53,7 +60,7 @@ double fcs_profile_seconds(const fcs_context *ctx)
 /* ---- rows ---- */
 void fcs_profile_clear(fcs_profile *p)
 {
-    p->flops = 0;
+    p->flops = p->work = 0;
     for (size_t i = 0; i < p->n; i++) {
         p->rows[i].seconds = 0;
         p->rows[i].calls = 0;
@@ -107,8 +114,10 @@ fcs_status fcs_profile_run(fcs_plan *p, uint64_t seed, uint64_t step)
 {
     fcs_profile *profile = p->ctx->profile;
     for (int i = 0; i < p->n_steps; i++)
-        if (fcs_step_counts(&p->steps[i]))
+        if (fcs_step_counts(&p->steps[i])) {
             profile->flops += fcs_step_flops(&p->steps[i]);
+            profile->work += step_work(p, &p->steps[i]);
+        }
     if (!profile->steps)
         return fcs_plan_run_steps(p, 0, p->n_steps, seed, step);
     fcs_status (*finish)(fcs_context *) = p->ctx->backend->finish;

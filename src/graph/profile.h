@@ -16,6 +16,7 @@ typedef struct fcs_profile_row {
 typedef struct fcs_profile {
     bool steps;   /* fill the rows */
     double flops; /* of convolutions and products, by the direct count, of all runs */
+    double work;  /* what fast forms make of them, their transforms left out */
     fcs_profile_row *rows;
     size_t n, capacity;
 } fcs_profile;

@@ -264,6 +264,18 @@ bool fcs_conv_form_fits(const fcs_apply_args *a)
     return all_are(&a->attrs, 0) || all_are(&a->attrs, 1) || explicit_tiling(&p, &a->attrs, t);
 }
 
+double fcs_conv_work(const fcs_apply_args *a)
+{
+    problem p = problem_of(a);
+    fcs_tiling t[3];
+    double work = 2.0 * (double)(p.x.n[FCS_N] * p.w.n[FCS_N] * p.w.n[FCS_C]);
+    if (!fcs_conv_tiling(a, t))
+        return a->op->flops(a);
+    for (int d = 0; d < 3; d++)
+        work *= (double)t[d].points * (double)(t[d].tiles * t[d].reads * t[d].writes);
+    return work;
+}
+
 double fcs_conv_form_error(const fcs_apply_args *a)
 {
     fcs_tiling t[3];

@@ -55,6 +55,9 @@ fcs_tile_place fcs_tile_at(const fcs_tiling *t, int64_t tile);
 int64_t fcs_tile_tap(const fcs_tiling *t, int64_t c, int64_t v, int64_t j);
 /* Pixels [*lo, *hi) that the tiles of results [lo, hi) read, beyond the image too. */
 void fcs_tiles_reads(const fcs_tiling *t, int64_t from, int64_t to, int64_t *lo, int64_t *hi);
+/* Multiplications and additions of the products of conv, conv_dx or conv_dw in its form, transforms
+ * left out; of direct sums where it has none. */
+double fcs_conv_work(const fcs_apply_args *a);
 /* The factor of the error bound where the op's form is not exact on integers, else 0. */
 double fcs_conv_form_error(const fcs_apply_args *a);
 
