@@ -371,6 +371,12 @@ typedef struct fcs_check_options {
  * FCS_MISMATCH when a row fails; the table is set then too. */
 FCS_API fcs_status fcs_check(fcs_context *ctx, const fcs_check_options *options, fcs_table **out);
 
+/* A run's whole training step, from its last checkpoint, on the context's device and on the CPU (the
+ * portable instruction set where the device is the CPU), node by node: each node gets the CPU's
+ * inputs. A row per plan and op with its worst node, and one per node out of bounds. Nothing is
+ * written to the run. */
+FCS_API fcs_status fcs_check_model(fcs_context *ctx, const char *folder, fcs_table **out);
+
 typedef struct fcs_bench_options {
     const char *ops; /* of fcs_bench_ops: comma-separated names or cases, or NULL: all */
     double seconds;  /* ops: per case, 0: 0.5; else in all, 0: 10 */

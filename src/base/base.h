@@ -29,9 +29,10 @@ struct fcs_context {
     bool sync; /* wait after each kernel of a device, to name the one that fails */
     const struct fcs_backend *backend; /* stores values and runs plans (src/graph/backend.h) */
     void *device;                      /* the backend's; the CPU has none */
-    char *device_word;                 /* that opened it */
-    struct fcs_profile *profile;       /* what runs of plans add to; NULL (src/graph/profile.h) */
-    const struct fcs_isa *isa;         /* kernels of the chosen instruction set (src/cpu/cpu.h) */
+    bool plain_plans;  /* plans are made without fusion and reuse, so that nodes can be compared */
+    char *device_word; /* that opened it */
+    struct fcs_profile *profile; /* what runs of plans add to; NULL (src/graph/profile.h) */
+    const struct fcs_isa *isa;   /* kernels of the chosen instruction set (src/cpu/cpu.h) */
     void (*log)(void *user, const char *line);
     void *user;
     volatile int interrupted; /* written by signal handlers: a lock-free int */

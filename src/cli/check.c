@@ -10,6 +10,8 @@ static const cli_option options[] = {
     {"isa", 0, CLI_TEXT, CLI_AT(isa), "NAME", "one instruction set (all that the machine has)", 0,
      0},
     {"failures", 0, CLI_FLAG, CLI_AT(failures), NULL, "print the rows that fail only", 0, 0},
+    {"model", 0, CLI_TEXT, CLI_AT(model), "RUN",
+     "a run's whole training step on the device, node by node against the cpu", 0, 0},
     CLI_COMPUTE_OPTIONS,
     CLI_TABLE_OPTIONS,
     CLI_HELP_OPTION,
@@ -21,6 +23,8 @@ static const char *const examples[] = {
     "a few of them",
     "facies check --device 1",
     "every op on the first OpenCL device",
+    "facies check --model run --device 1",
+    "every node of a run's training step there, against the cpu",
     NULL};
 
 static int run_check(const cli_args *a)
@@ -31,7 +35,7 @@ static int run_check(const cli_args *a)
     if (!ctx)
         return FCS_FAILED;
     fcs_table *t = NULL;
-    fcs_status s = fcs_check(ctx, &o, &t);
+    fcs_status s = a->model ? fcs_check_model(ctx, a->model, &t) : fcs_check(ctx, &o, &t);
     int status = t ? cli_table(a, t) : FCS_OK;
     if (s)
         status = cli_failed(ctx, s);
@@ -46,8 +50,10 @@ const cli_command cli_check = {
     "Runs the op registry's sample cases on each instruction set and "
     "compares the numbers with an independent reference in "
     "double precision: integers exactly, random data within each op's "
-    "bound. With --device the same on an OpenCL device. The exit status is 3 if a row "
-    "fails.",
+    "bound. With --device the same on an OpenCL device. With --model a run's training step, from "
+    "its "
+    "last checkpoint, node by node on the device and on the cpu; without --device on the best "
+    "instruction set and the portable one. The exit status is 3 if a row fails.",
     options,
     CLI_COUNT(options),
     0,

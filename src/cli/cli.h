@@ -40,8 +40,8 @@ typedef struct cli_args {
     bool has_seed;
     double minutes, threshold, seconds, cut, azimuth, elevation;
     int64_t size[3];
-    const char *device, *json, *csv, *html, *output, *metrics, *ops, *one_case, *isa, *slices,
-        *format, *voxel, *unit, *transparent, *phases, *density;
+    const char *device, *json, *csv, *html, *output, *metrics, *ops, *one_case, *isa, *model,
+        *slices, *format, *voxel, *unit, *transparent, *phases, *density;
     cli_words data, set, operands;
 } cli_args;
 

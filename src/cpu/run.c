@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *kernels_name(const fcs_context *ctx) { return ctx->isa->name; }
+
 /* ---- memory ---- */
 static void *memory_new(fcs_context *ctx, size_t bytes, bool zero)
 {
@@ -174,6 +176,7 @@ static void op_free(fcs_context *ctx, void *op)
 const fcs_backend fcs_cpu_backend = {
     .name = "cpu",
     .fast_forms = true,
+    .kernels_name = kernels_name,
     .memory_new = memory_new,
     .memory_free = memory_free,
     .map = map,

@@ -22,6 +22,8 @@ typedef struct fcs_backend {
     bool fast_forms;  /* convolutions by minimal filtering (src/ops/tiling.h) */
     bool owns_lines;  /* may write to the end of a value's last 64 bytes */
     const char *(*device_name)(const fcs_context *ctx); /* NULL: it is called like the backend */
+    /* What else the bits of results depend on: instruction set, driver. */
+    const char *(*kernels_name)(const fcs_context *ctx);
     /* Frees what the context holds for the backend. May be NULL. */
     void (*close)(fcs_context *ctx);
 

@@ -117,6 +117,8 @@ fcs_status fcs_plan_build(fcs_graph *g, const fcs_plan_options *o, fcs_plan **ou
     fcs_planner p = {.g = g, .plan = plan, .e = e, .n_nodes = (int)g->n_nodes};
     if (o)
         p.options = *o;
+    if (g->ctx->plain_plans)
+        p.options = (fcs_plan_options){.no_fusion = true, .no_reuse = true};
     plan->steps =
         fcs_alloc_array(e, g->n_assignments, sizeof *plan->steps); /* the copies at the end */
     bool done = plan->steps && planner_init(&p) && fcs_fuse_groups(&p) && fcs_fuse_emit(&p) &&

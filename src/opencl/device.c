@@ -209,6 +209,15 @@ static void read_traits(fcs_cl *cl)
         cl->group_limit = sizes[0];
 }
 
+/* Platform and driver with their versions: what a binary, or bits, depend on. */
+static char *driver_of(fcs_cl *cl, const found *f)
+{
+    char driver[128], version[256];
+    device_text(cl->id, CL_DRIVER_VERSION, driver, sizeof driver);
+    platform_text(cl->platform, CL_PLATFORM_VERSION, version, sizeof version);
+    return fcs_format(&cl->ctx->error, "%s, %s, driver %s", f->platform_name, version, driver);
+}
+
 static void device_close(fcs_context *ctx)
 {
     fcs_cl *cl = ctx->device;
@@ -223,6 +232,7 @@ static void device_close(fcs_context *ctx)
     }
     free(cl->programs);
     free(cl->name);
+    free(cl->driver);
     free(cl);
     ctx->device = NULL;
 }
@@ -239,7 +249,9 @@ fcs_status fcs_devices_open(fcs_context *ctx, const char *word)
     if (!(ctx->device_word = fcs_strdup(&ctx->error, word)))
         return FCS_FAILED;
     *cl = (fcs_cl){.ctx = ctx, .platform = f.platform, .id = f.device, .sync = ctx->sync};
-    if (!(cl->name = fcs_strdup(&ctx->error, f.name)))
+    cl->name = fcs_strdup(&ctx->error, f.name);
+    cl->driver = driver_of(cl, &f);
+    if (!cl->name || !cl->driver)
         return FCS_FAILED;
     read_traits(cl);
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
@@ -309,12 +321,18 @@ static const char *device_name(const fcs_context *ctx)
     return ((const fcs_cl *)ctx->device)->name;
 }
 
+static const char *driver_name(const fcs_context *ctx)
+{
+    return ((const fcs_cl *)ctx->device)->driver;
+}
+
 static fcs_status finish(fcs_context *ctx) { return fcs_cl_finish(ctx->device); }
 
 const fcs_backend fcs_cl_backend = {
     .name = "opencl",
     .owns_lines = true,
     .device_name = device_name,
+    .kernels_name = driver_name,
     .close = device_close,
     .memory_new = fcs_cl_memory_new,
     .memory_free = fcs_cl_memory_free,

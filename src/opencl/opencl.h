@@ -27,7 +27,7 @@ typedef struct fcs_cl {
     cl_device_id id;
     cl_context context;
     cl_command_queue queue; /* in order */
-    char *name;
+    char *name, *driver;
     bool cpu;            /* a processor: wide vectors, no local memory, few large work items */
     bool sync;           /* wait after each kernel */
     bool lost;           /* after a fatal error no call is made any more */

@@ -4,7 +4,7 @@
  * ends with the same bytes as one that was not. */
 #include "train/run.h"
 #include "train/safetensors.h"
-#include "cpu/cpu.h"
+#include "graph/backend.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,8 +82,8 @@ fcs_status fcs_checkpoint_save(fcs_run *run, const char *path)
         {"step", step},
         {"seed", seed},
         {"channels", channels},
-        {"device", "cpu"},
-        {"isa", (char *)run->ctx->isa->name},
+        {"device", (char *)fcs_device_name(run->ctx)},
+        {"isa", (char *)run->ctx->backend->kernels_name(run->ctx)},
     };
     fcs_st_tensor *tensors = fcs_alloc_array(e, m->n_tensors + 1, sizeof *tensors);
     if (!tensors)
@@ -177,13 +177,16 @@ static fcs_status count_of(fcs_error *e, const fcs_safetensors *st, const char *
 
 static void note_changes(fcs_run *run, const fcs_safetensors *st)
 {
-    const char *isa = fcs_safetensors_meta(st, "isa"),
+    const char *device = fcs_safetensors_meta(st, "device"), *isa = fcs_safetensors_meta(st, "isa"),
                *version = fcs_safetensors_meta(st, "version");
-    if (isa && strcmp(isa, run->ctx->isa->name))
+    const char *now = fcs_device_name(run->ctx),
+               *kernels = run->ctx->backend->kernels_name(run->ctx);
+    if ((isa && strcmp(isa, kernels)) || (device && strcmp(device, now)))
         fcs_note(
             run->ctx,
-            "note: this run was trained with %.40s, now %s: it goes on, but not with the same bits",
-            isa, run->ctx->isa->name);
+            "note: this run was trained on %.60s with %.120s, now on %.60s with %.120s: it goes "
+            "on, but not with the same bits",
+            device ? device : "?", isa ? isa : "?", now, kernels);
     if (version && strcmp(version, FCS_VERSION))
         fcs_note(run->ctx,
                  "note: this run was trained by facies %.40s, now %s: the bits may differ", version,
