@@ -19,12 +19,12 @@ enum {
 };
 
 /* F(results, taps). results = 1: an axis without a form: as many products as taps. */
-typedef struct fcs_form {
+typedef struct fcs_filter_form {
     int results, taps;
     bool dyadic;  /* its constants are multiples of 1/2: exact on integers */
     double error; /* factor of the bound per element, one axis (docs/cross-check.md) */
-} fcs_form;
-extern const fcs_form fcs_forms[];
+} fcs_filter_form;
+extern const fcs_filter_form fcs_forms[];
 extern const int fcs_n_forms;
 
 /* One axis cut into tiles. */
