@@ -11,10 +11,10 @@
 
 enum {
     BLOCK = 32,            /* tiles summed in one go */
-    BLOCKS = 64,           /* blocks of a part, if memory allows */
+    BLOCKS = 8,            /* blocks of a part, if memory allows: longer sums pass the bound */
     STRIP = 16,            /* channels are grouped by so many */
     GROUP = 2,             /* strips of a group */
-    PARTS = 16,            /* work items wanted, by parts of the tiles if need be */
+    PARTS = 32,            /* work items wanted, by parts of the tiles if need be */
     PART_FLOATS = 1 << 21, /* of all parts' results */
     THIRD = FCS_MR / 3
 };
