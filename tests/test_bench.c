@@ -131,7 +131,7 @@ static void test_profile(fcs_run *run)
 static void test_generate(fcs_recipe *r)
 {
     fcs_run *run;
-    fcs_table *t;
+    fcs_table *t = NULL;
     const fcs_bench_options o = {.seconds = 1e-3};
     const fcs_generate_options size = {.width = 8, .height = 8};
     CHECK(fcs_run_untrained(ctx, r, &run) == FCS_OK);

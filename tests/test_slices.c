@@ -218,7 +218,7 @@ static float *plain(fcs_model *m, const int64_t cells[3], const int64_t period[3
     fcs_graph *g = fcs_graph_new(ctx);
     fcs_node *out;
     fcs_tensor *latent, *result;
-    fcs_plan *plan;
+    fcs_plan *plan = NULL;
     CHECK(m->scheme->generator(m, g, cells, &out, &latent, &ctx->error) == FCS_OK);
     fcs_box box = {{0}, {1, latent->shape.n[FCS_C], cells[0], cells[1], cells[2]}};
     float *z = malloc((size_t)fcs_shape_count(latent->shape) * sizeof *z);
