@@ -353,6 +353,36 @@ FCS_API fcs_status fcs_generate(fcs_run *run, const fcs_generate_options *option
 FCS_API fcs_status fcs_generate_image(fcs_run *run, const fcs_generate_options *options,
                                       fcs_image **out);
 
+/* Images to latents and back, of runs opened for generating. Images are files or folders, scaled
+ * until the shorter side fits, the middle of each; grey or RGB as the run's are. All but
+ * fcs_interpolate between seeds need a recipe with an encoder. */
+/* A picture: originals above, what the means of their latents decode to below (up to 16); the table
+ * has a row an image with the mean square error. */
+FCS_API fcs_status fcs_reconstruct(fcs_run *run, const char *const *images, int n, const char *path,
+                                   fcs_table **out);
+/* A strip of `count` images from one to the other; each is an image, or a seed in digits: the
+ * latent of fcs_generate with that seed. */
+FCS_API fcs_status fcs_interpolate(fcs_run *run, const char *from, const char *to, int count,
+                                   const char *path);
+typedef struct fcs_encode_options {
+    const char *path;  /* .csv, or .safetensors with tensors mean and logvar; NULL: none */
+    const char *sweep; /* a picture: a row for each of the latent numbers that say most of the
+                          images, moved from -3 to 3 in the first image's latent; NULL: none */
+    int rows;          /* of the sweep; 0: 8 */
+} fcs_encode_options;
+FCS_API fcs_status fcs_encode(fcs_run *run, const char *const *images, int n,
+                              const fcs_encode_options *options);
+
+typedef struct fcs_compare_options {
+    const char *metrics; /* as in fcs_evaluate_options */
+    int count, crops;    /* images of each run (0: 32), crops of its data (0: 64) */
+    uint64_t seed;
+    const char *html; /* a page: samples, metrics, curves, recipes side by side; or NULL */
+} fcs_compare_options;
+/* Measures images of each run against its training data: a row a run and metric. */
+FCS_API fcs_status fcs_compare(fcs_context *ctx, const char *const *runs, int n,
+                               const fcs_compare_options *options, fcs_table **out);
+
 /* ---- diagnostics ---- */
 
 /* what: ops layers losses optimizers recipes schemes keys (of recipes) metrics synth isas devices;

@@ -42,7 +42,7 @@ says 'Usage: facies generate' generate --help
 checks=$((checks + 1))
 "$facies" > out 2> err && fail "no arguments: status 0"
 [ ! -s out ] || fail "no arguments: help on standard output"
-for command in train generate evaluate inspect show list check bench devices synth convert view help; do
+for command in train generate evaluate compare reconstruct interpolate encode inspect show list check bench devices synth convert view help; do
     says "^.TH FACIES" help --man $command
     says '^.SH OPTIONS' help --man $command
 done

@@ -42,6 +42,8 @@ typedef struct cli_args {
     int64_t size[3];
     const char *device, *json, *csv, *html, *output, *metrics, *ops, *one_case, *isa, *model,
         *slices, *format, *voxel, *unit, *transparent, *phases, *density;
+    const char *sweep;
+    int64_t rows;
     cli_words data, set, operands;
 } cli_args;
 
@@ -58,7 +60,8 @@ typedef struct cli_command {
     int (*run)(const cli_args *a);  /* returns the exit status */
 } cli_command;
 extern const cli_command cli_train, cli_generate, cli_evaluate, cli_inspect, cli_show, cli_list,
-    cli_check, cli_bench, cli_devices, cli_synth, cli_convert, cli_view, cli_help_command;
+    cli_check, cli_bench, cli_devices, cli_synth, cli_convert, cli_view, cli_compare, cli_encode,
+    cli_interpolate, cli_reconstruct, cli_help_command;
 extern const cli_command *const cli_commands[]; /* NULL-terminated */
 const cli_command *cli_command_find(const char *name);
 

@@ -103,6 +103,18 @@ fcs_status fcs_measure_period(fcs_error *e, const fcs_phase_view *v, int phase, 
 #define FCS_ISOTROPY_MOST 1.0
 #define FCS_PERIOD_MOST 3.0
 
+/* ---- sets.c: pictures of one size, for models ---- */
+typedef struct fcs_pictures {
+    float *values; /* n times C H W, in [0,1] */
+    char **names;  /* the path, with a number where it holds several */
+    int n;
+    size_t capacity, names_capacity;
+} fcs_pictures; /* start with {0} */
+/* Adds the pictures of a file or folder, scaled until the shorter side fits; the middle of each. */
+fcs_status fcs_pictures_read(fcs_context *ctx, const char *path, int64_t width, int64_t height,
+                             int channels, fcs_pictures *p);
+void fcs_pictures_free(fcs_pictures *p);
+
 /* ---- components.c ---- */
 /* Labels 1..count of the connected components where mask is not 0, in scan order of their first
  * pixels; 0 elsewhere. all: 8 neighbours in a page and 26 in a volume, else 4 and 6. */

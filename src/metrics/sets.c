@@ -1,5 +1,6 @@
 /* sets.c: reading sets of pictures and cutting them into equal pieces. */
 #include "metrics/evaluate.h"
+#include "image/picture.h"
 #include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
@@ -241,4 +242,64 @@ void fcs_crop_page(const fcs_crops *crops, int i, int64_t z, float *out)
             else
                 *out++ = value_of(p->source, (double)((const float *)m->data)[at]);
         }
+}
+
+/* ---- pictures of one size, for models ---- */
+
+void fcs_pictures_free(fcs_pictures *p)
+{
+    for (int i = 0; i < p->n; i++)
+        free(p->names[i]);
+    free(p->names);
+    free(p->values);
+    memset(p, 0, sizeof *p);
+}
+
+/* The middle of page z, as C H W in [0,1]; grey counts for all channels. */
+static void picture_copy(const fcs_source *s, int64_t z, int64_t width, int64_t height,
+                         int channels, float *out)
+{
+    const fcs_image *m = s->image;
+    int64_t x0 = (m->width - width) / 2, y0 = (m->height - height) / 2;
+    for (int c = 0; c < channels; c++)
+        for (int64_t y = 0; y < height; y++)
+            for (int64_t x = 0; x < width; x++) {
+                double v = fcs_image_value(m, z, y0 + y, x0 + x, c < m->channels ? c : 0);
+                *out++ = (float)fmin(fmax((v - s->offset) * s->scale, 0), 1);
+            }
+}
+
+static fcs_status picture_add(fcs_error *e, fcs_pictures *p, const fcs_source *s, const char *path,
+                              bool only, int64_t width, int64_t height, int channels)
+{
+    size_t length = (size_t)(width * height * channels);
+    for (int64_t z = 0; z < s->image->depth; z++) {
+        size_t n = (size_t)p->n + 1;
+        if (!fcs_grow(e, &p->values, &p->capacity, n * length, sizeof *p->values) ||
+            !fcs_grow(e, &p->names, &p->names_capacity, n, sizeof *p->names) ||
+            !(p->names[p->n] = only ? fcs_strdup(e, path) : fcs_format(e, "%s:%d", path, p->n)))
+            return FCS_FAILED;
+        picture_copy(s, z, width, height, channels, p->values + (size_t)p->n * length);
+        p->n++;
+    }
+    return FCS_OK;
+}
+
+fcs_status fcs_pictures_read(fcs_context *ctx, const char *path, int64_t width, int64_t height,
+                             int channels, fcs_pictures *p)
+{
+    fcs_set set = {0};
+    const fcs_fitting fitting = {.width = width, .height = height, .fit = FCS_FIT_COVER};
+    fcs_status status = fcs_set_read(ctx, path, &set);
+    bool only = status == FCS_OK && set.n == 1 && set.sources[0].image->depth == 1;
+    for (size_t i = 0; i < set.n && status == FCS_OK; i++) {
+        if (channels == 1)
+            fcs_image_to_grey(set.sources[i].image);
+        status = fcs_fit_image(&ctx->error, &set.sources[i].image, &fitting);
+        if (status == FCS_OK)
+            status =
+                picture_add(&ctx->error, p, &set.sources[i], path, only, width, height, channels);
+    }
+    fcs_set_free(&set);
+    return status;
 }

@@ -58,6 +58,11 @@ void fcs_log_data_free(fcs_log_data *d);
 
 /* ---- samples.c: pictures of fixed latents ---- */
 fcs_status fcs_run_sample(fcs_run *run); /* samples/step-000500.png */
+enum { FCS_GRID_GAP = 4 };
+/* A grey image with room for columns x rows images, FCS_GRID_GAP pixels between them; channels: 1
+ * or 3. */
+fcs_status fcs_grid_new(fcs_context *ctx, int64_t columns, int64_t rows, int64_t width,
+                        int64_t height, int channels, fcs_image **grid);
 
 /* ---- report.c: report.html ---- */
 fcs_status fcs_run_report(fcs_run *run, bool metrics);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAP = 4, SAMPLE_SEED = 1, LAYERS = 6 };
+enum { GAP = FCS_GRID_GAP, SAMPLE_SEED = 1, LAYERS = 6 };
 
 static int64_t columns_of(int64_t n)
 {
@@ -38,6 +38,16 @@ static void place(fcs_image *grid, const fcs_image *image, int64_t i, int64_t co
     }
 }
 
+fcs_status fcs_grid_new(fcs_context *ctx, int64_t columns, int64_t rows, int64_t width,
+                        int64_t height, int channels, fcs_image **grid)
+{
+    fcs_status s = fcs_image_new(ctx, columns * (width + GAP) - GAP, rows * (height + GAP) - GAP, 1,
+                                 channels, FCS_U8, grid);
+    if (!s)
+        memset((*grid)->data, 128, (size_t)((*grid)->width * (*grid)->height * channels));
+    return s;
+}
+
 static fcs_status make_grid(fcs_run *run, int64_t n, fcs_image **grid)
 {
     int64_t depth = fcs_recipe_depth(run->recipe), layers = depth < LAYERS ? depth : LAYERS;
@@ -50,10 +60,7 @@ static fcs_status make_grid(fcs_run *run, int64_t n, fcs_image **grid)
         fcs_status s = fcs_generate_image(run, &o, &image);
         if (!s && !*grid) {
             int channels = image->channels == 3 ? 3 : 1;
-            s = fcs_image_new(run->ctx, columns * (image->width + GAP) - GAP,
-                              rows * (image->height + GAP) - GAP, 1, channels, FCS_U8, grid);
-            if (!s)
-                memset((*grid)->data, 128, (size_t)((*grid)->width * (*grid)->height * channels));
+            s = fcs_grid_new(run->ctx, columns, rows, image->width, image->height, channels, grid);
         }
         if (!s && image->channels == (*grid)->channels)
             place(*grid, image, i, columns);
