@@ -5,17 +5,18 @@
 #include "metrics/metrics.h"
 
 /* ---- phases.c: which phases there are, and as what each file's values count ---- */
-typedef struct fcs_phases {
+typedef struct fcs_metric_phases {
     int n;
-    double bound[FCS_PHASES_MAX]; /* phase k lies above bound[k - 1], in [0,1]; n - 1 of them */
-    bool by_level;                /* of a real set of 2 to 8 distinct values; else by threshold */
-} fcs_phases;
+    double bound[FCS_METRIC_PHASES]; /* phase k lies above bound[k - 1], in [0,1]; n - 1 of them */
+    bool by_level; /* of a real set of 2 to 8 distinct values; else by threshold */
+} fcs_metric_phases;
 typedef struct fcs_source { /* value in [0,1] = (value - offset) * scale, but for listed levels */
     fcs_image *image;
     double offset, scale;
-    int levels; /* listed: distinct values of channel 0, up to FCS_PHASES_MAX; 0: more, or none */
-    double level[FCS_PHASES_MAX], value[FCS_PHASES_MAX]; /* as in fcs_image_value; in [0,1] */
-    int64_t count[FCS_PHASES_MAX];
+    int levels; /* listed: distinct values of channel 0, up to FCS_METRIC_PHASES; 0: more, or none
+                 */
+    double level[FCS_METRIC_PHASES], value[FCS_METRIC_PHASES]; /* as in fcs_image_value; in [0,1] */
+    int64_t count[FCS_METRIC_PHASES];
 } fcs_source;
 typedef struct fcs_set {
     const char *name; /* the path as given */
@@ -29,8 +30,8 @@ fcs_status fcs_source_scale(fcs_context *ctx, fcs_source *s, const char *path);
  * there are 2 to 8, else at 0.5. Lists how the files of all sets, the real one first, spell them.
  */
 fcs_status fcs_phases_choose(fcs_context *ctx, fcs_set **sets, int n, double threshold,
-                             fcs_phases *phases);
-unsigned char fcs_phase_of(const fcs_phases *p, float value);
+                             fcs_metric_phases *phases);
+unsigned char fcs_phase_of(const fcs_metric_phases *p, float value);
 
 /* ---- sets.c: a set is a file, a multi-page file or a folder ---- */
 typedef struct fcs_box {
@@ -81,7 +82,7 @@ typedef struct fcs_protocol { /* what is measured, and how */
     size_t length; /* values in a profile: all slots of one sample */
     fcs_box box;   /* of crops; of whole volumes the smallest */
     bool whole;    /* of whole volumes: what their phases give, and nothing else */
-    fcs_phases phases;
+    fcs_metric_phases phases;
     bool all_neighbours;
     int max_lag;
     int64_t period;

@@ -11,7 +11,7 @@ typedef struct fcs_page_view {
     int64_t width, height;
 } fcs_page_view;
 
-enum { FCS_PHASES_MAX = 8 };
+enum { FCS_METRIC_PHASES = 8 };
 
 /* The phase of each pixel of a page or volume, x fastest. */
 typedef struct fcs_phase_view {

@@ -7,9 +7,9 @@
 /* ---- levels of one image ---- */
 
 typedef struct levels {
-    int n; /* FCS_PHASES_MAX + 1: more */
-    double value[FCS_PHASES_MAX + 1];
-    int64_t count[FCS_PHASES_MAX + 1];
+    int n; /* FCS_METRIC_PHASES + 1: more */
+    double value[FCS_METRIC_PHASES + 1];
+    int64_t count[FCS_METRIC_PHASES + 1];
     double low, high;
 } levels;
 
@@ -17,15 +17,15 @@ typedef struct levels {
 static void levels_add(levels *l, double v, int64_t count)
 {
     int at = 0;
-    while (at < l->n && at < FCS_PHASES_MAX && l->value[at] < v)
+    while (at < l->n && at < FCS_METRIC_PHASES && l->value[at] < v)
         at++;
     if (at < l->n && l->value[at] == v) {
         l->count[at] += count;
         return;
     }
-    if (l->n > FCS_PHASES_MAX)
+    if (l->n > FCS_METRIC_PHASES)
         return;
-    for (int i = l->n < FCS_PHASES_MAX ? l->n : FCS_PHASES_MAX; i > at; i--) {
+    for (int i = l->n < FCS_METRIC_PHASES ? l->n : FCS_METRIC_PHASES; i > at; i--) {
         l->value[i] = l->value[i - 1];
         l->count[i] = l->count[i - 1];
     }
@@ -52,7 +52,7 @@ static void levels_of(const fcs_image *image, levels *l)
             l->low = isnan(v) ? v : fmin(l->low, v);
             l->high = fmax(l->high, v);
             if (isnan(v)) {
-                l->n = FCS_PHASES_MAX + 1;
+                l->n = FCS_METRIC_PHASES + 1;
                 l->low = v;
                 return;
             }
@@ -99,7 +99,7 @@ fcs_status fcs_source_scale(fcs_context *ctx, fcs_source *s, const char *path)
 {
     levels l;
     levels_of(s->image, &l);
-    bool few = l.n <= FCS_PHASES_MAX, spread = false;
+    bool few = l.n <= FCS_METRIC_PHASES, spread = false;
     s->offset = 0;
     s->scale = 1;
     if (s->image->channels > 1)
@@ -142,7 +142,7 @@ static void real_levels(const fcs_set *real, levels *l)
         bool alike = is_integer(s) == is_integer(&real->sources[0]);
         for (int k = 0; k < s->levels; k++)
             levels_add(l, s->level[k], s->count[k]);
-        if (s->levels == 0 || !alike || l->n > FCS_PHASES_MAX) {
+        if (s->levels == 0 || !alike || l->n > FCS_METRIC_PHASES) {
             l->n = 0;
             return;
         }
@@ -221,11 +221,11 @@ static void tell(fcs_context *ctx, const fcs_set *real, const levels *l)
 }
 
 fcs_status fcs_phases_choose(fcs_context *ctx, fcs_set **sets, int n, double threshold,
-                             fcs_phases *phases)
+                             fcs_metric_phases *phases)
 {
     levels l;
-    double value[FCS_PHASES_MAX];
-    *phases = (fcs_phases){.n = 2, .bound = {threshold > 0 ? threshold : 0.5}};
+    double value[FCS_METRIC_PHASES];
+    *phases = (fcs_metric_phases){.n = 2, .bound = {threshold > 0 ? threshold : 0.5}};
     real_levels(sets[0], &l);
     if (threshold > 0 || l.n == 0)
         return FCS_OK;
@@ -242,7 +242,7 @@ fcs_status fcs_phases_choose(fcs_context *ctx, fcs_set **sets, int n, double thr
     return FCS_OK;
 }
 
-unsigned char fcs_phase_of(const fcs_phases *p, float value)
+unsigned char fcs_phase_of(const fcs_metric_phases *p, float value)
 {
     int k = 0;
     while (k + 1 < p->n && (double)value > p->bound[k])
