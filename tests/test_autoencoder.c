@@ -309,6 +309,29 @@ static void test_variants(void)
     }
 }
 
+/* Nets without normalization have no statistics to measure, and train all the same. */
+static void test_no_norm(void)
+{
+    fcs_model *m;
+    fcs_recipe *r = recipe_of(ALONE, "encoder.norm=none");
+    CHECK(fcs_recipe_set(r, "generator.norm=none") == FCS_OK);
+    m = model_of(r, true);
+    CHECK(m && m->n_plans == 1);
+    if (m) {
+        step(m, 0);
+        CHECK(m->scheme->calibrate(m, &ctx->error) == FCS_OK);
+    }
+    fcs_model_free(m);
+    fcs_recipe_free(r);
+    CHECK(fcs_recipe_load(ctx, "material-gan", &r) == FCS_OK &&
+          fcs_recipe_set(r, "generator.norm=none") == FCS_OK &&
+          fcs_recipe_set(r, "generator.width=0.1") == FCS_OK);
+    CHECK(fcs_model_new(ctx, r, NULL, 1, true, &m) == FCS_OK);
+    CHECK(m && m->scheme->calibrate(m, &ctx->error) == FCS_OK);
+    fcs_model_free(m);
+    fcs_recipe_free(r);
+}
+
 int main(void)
 {
     static const char *const alone[][2] = {{"encoder.conv1.weight", "loss"},
@@ -335,6 +358,7 @@ int main(void)
     test_coder();
     test_refused();
     test_variants();
+    test_no_norm();
     fcs_dataset_free(data);
     remove(picture);
     fcs_close(ctx);

@@ -253,7 +253,9 @@ static fcs_status make_plan(fcs_model *m, int kind, const fcs_plan_options *o, f
         [TRAIN] = train, [SPECTRAL] = iterate, [MEASURE] = measure};
     making k = {.m = m, .a = m->state, .g = fcs_graph_new(m->ctx), .e = e};
     *out = NULL;
-    bool done = k.g && makers[kind](&k) && fcs_plan_build(k.g, o, out) == FCS_OK;
+    bool done = k.g && makers[kind](&k);
+    if (done && k.g->n_assignments) /* without normalization there is nothing to measure */
+        done = fcs_plan_build(k.g, o, out) == FCS_OK;
     for (int i = 0; i < 3; i++)
         fcs_builder_free(&k.nets[i]);
     fcs_graph_free(k.g);
@@ -332,7 +334,7 @@ static fcs_status make_plans(fcs_model *m, autoencoder *a, fcs_error *e)
         if (kind == SPECTRAL && !fcs_training_has_spectral(m))
             continue;
         status = make_plan(m, kind, NULL, &a->plans[kind], e);
-        if (status == FCS_OK)
+        if (status == FCS_OK && a->plans[kind])
             fcs_training_add_plan(m, a->plans[kind], plan_names[kind]);
     }
     return status;
