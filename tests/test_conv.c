@@ -376,9 +376,12 @@ static void check_isa(const fcs_isa *isa)
 
 int main(void)
 {
-    for (const fcs_isa *const *isa = fcs_isas; *isa; isa++)
-        if ((*isa)->available())
+    for (const fcs_isa *const *isa = fcs_isas; *isa; isa++) {
+        tiles = 0;
+        if ((*isa)->available()) {
             check_isa(*isa);
-    CHECK(tiles > 20);
+            CHECK(tiles > 12); /* tried in a form of their own */
+        }
+    }
     return test_end();
 }
