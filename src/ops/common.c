@@ -99,3 +99,14 @@ fcs_node *fcs_op_node(fcs_graph *g, const char *name, const fcs_attrs *attrs, in
     }
     return fcs_node_new(g, op, attrs, n, in);
 }
+
+fcs_status fcs_op_check_crops(const fcs_apply_args *a, fcs_error *e)
+{
+    for (int k = 0; k < 3; k++) {
+        int64_t f = a->attrs.i[FCS_POOL_FACTOR + k];
+        if (a->attrs.i[FCS_POOL_CROP_LO + k] >= f || a->attrs.i[FCS_POOL_CROP_HI + k] >= f)
+            return fcs_op_fail(a, e, "cropping in %c must stay below the factor %lld", "DHW"[k],
+                               (long long)f);
+    }
+    return FCS_OK;
+}

@@ -57,6 +57,8 @@ fcs_status fcs_op_finish(fcs_apply_args *a, fcs_shape out, fcs_error *e);
 /* A failure that begins with the op's name and ends with the shapes of its inputs. */
 fcs_status fcs_op_fail(const fcs_apply_args *a, fcs_error *e, const char *format, ...)
     FCS_PRINTF(3, 4);
+/* Fails where upsample, interpolate or their adjoints would crop a whole factor. */
+fcs_status fcs_op_check_crops(const fcs_apply_args *a, fcs_error *e);
 fcs_box fcs_box_whole(fcs_shape s);
 /* A node of the op `name`; NULL attributes: defaults. */
 fcs_node *fcs_op_node(fcs_graph *g, const char *name, const fcs_attrs *attrs, int n,

@@ -5,22 +5,11 @@
  * The cropping lets a window begin inside a repeated pixel. */
 #include "ops/ops.h"
 
-static fcs_status check_crops(const fcs_apply_args *a, fcs_error *e)
-{
-    for (int k = 0; k < 3; k++) {
-        int64_t f = a->attrs.i[FCS_POOL_FACTOR + k];
-        if (a->attrs.i[FCS_POOL_CROP_LO + k] >= f || a->attrs.i[FCS_POOL_CROP_HI + k] >= f)
-            return fcs_op_fail(a, e, "cropping in %c must stay below the factor %lld", "DHW"[k],
-                               (long long)f);
-    }
-    return FCS_OK;
-}
-
 static fcs_status upsample_shape(fcs_apply_args *a, fcs_error *e)
 {
     fcs_status status = fcs_op_begin(a, e);
     if (status == FCS_OK)
-        status = check_crops(a, e);
+        status = fcs_op_check_crops(a, e);
     if (status != FCS_OK)
         return status;
     fcs_shape s = a->in[0];
@@ -34,7 +23,7 @@ static fcs_status sum_pool_shape(fcs_apply_args *a, fcs_error *e)
 {
     fcs_status status = fcs_op_begin(a, e);
     if (status == FCS_OK)
-        status = check_crops(a, e);
+        status = fcs_op_check_crops(a, e);
     if (status != FCS_OK)
         return status;
     fcs_shape s = a->in[0];
