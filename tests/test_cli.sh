@@ -154,6 +154,9 @@ train 1 'data.tile' dsgan-tiny --data ti.png -o new --stride 8
 train 1 'smaller than the tile' dsgan-tiny --data small.png -o new --tile 64
 train 1 'data.resize' dsgan-tiny --data ti.png -o new --tile 64 --set data.resize=cover
 train 1 'none|cover|stretch' dsgan-tiny --data ti.png -o new --set data.resize=both
+train 1 'holds 9 different crops of 32 x 32 pixels, fewer than a batch of 16: use --set train.batch=9' dsgan-tiny \
+    --data ti.png -o new --tile 32 --set train.batch=16 --set data.size=32
+train 1 'holds 1 different crops' dsgan-tiny --data small.png -o new --set data.size=32 --set train.batch=2
 train 1 'once' dsgan-tiny --data x=ti.png --data y=ti.png -o new
 expect 1 'is a file' train dsgan-tiny --data ti.png -o ti.png --steps 1
 expect 1 'cannot be made' train dsgan-tiny --data ti.png -o ti.png/run --steps 1
@@ -161,7 +164,7 @@ expect 1 'cannot be made' train dsgan-tiny --data ti.png -o no/such/run --steps 
 
 # ---- runs
 small="--set data.size=32 --set train.batch=1 --set train.calibration=1 --set train.samples=1 --quiet --threads 1"
-says '"plan"' train dsgan-tiny --data ti.png -o new --plan --json -
+says '"plan"' train dsgan-tiny --data ti.png -o new --plan --json - --set data.size=32
 none new 'train --plan'
 says '' train dsgan-tiny --data ti.png -o run --steps 2 $small
 for file in recipe.cfg log.csv checkpoint.safetensors report.html samples/step-000002.png; do
@@ -215,7 +218,8 @@ ls run/*.tmp > out 2> /dev/null && fail "temporary files are left: $(cat out)"
 # More memory than there is: no folder is left that would stop the next try. (A sanitizer's program needs more than this.)
 if (ulimit -v 4000000 && "$facies" list ops) > out 2>&1; then
     checks=$((checks + 1))
-    (ulimit -v 4000000 && exec "$facies" train dsgan-tiny --data ti.png -o huge $small --set train.batch=65536) > out 2> err
+    says '' synth channels --size 300x300 -o wide.png
+    (ulimit -v 4000000 && exec "$facies" train dsgan-tiny --data wide.png -o huge $small --set train.batch=65536) > out 2> err
     status=$?
     [ "$status" -eq 1 ] || fail "status $status without memory: $(cat err)"
     [ "$(grep -c '^facies: .*could not be had' err)" -eq 1 ] || fail "without memory: $(cat err)"

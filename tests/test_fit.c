@@ -118,6 +118,7 @@ static void test_tiles(void)
     write_image("large.png", 14, 20, 1);
     fcs_dataset *d = open_data("large.png", 6, (fcs_fitting){.tile = 6, .stride = 4}, 0);
     CHECK(d && fcs_dataset_images(d) == 12 && strstr(notes, "12 tiles"));
+    CHECK(d && fcs_dataset_crops(d) == 12 && fcs_dataset_epoch(d) == 12);
     float tile[36], crop[36];
     int order[3][12] = {{0}}, wrong = 0;
     for (int64_t i = 0; d && i < 12; i++) {
@@ -188,12 +189,14 @@ static void test_folder(void)
     CHECK(d && fcs_dataset_images(d) == 2 && fcs_dataset_channels(d) == 3);
     CHECK(strstr(notes, "set/c.png") && strstr(notes, "set/d.png") &&
           strstr(notes, "2 images used, 2 files skipped"));
+    /* a: 6 x 2 places, b: 1 x 33, which make no epochs. */
+    CHECK(d && fcs_dataset_crops(d) == 12 + 33 && fcs_dataset_epoch(d) == 0);
     fcs_dataset_free(d);
     for (int fit = FCS_FIT_COVER; fit <= FCS_FIT_STRETCH; fit++)
         for (int channels = 0; channels <= 1; channels++) {
             float crop[3 * 64];
             d = open_data("set", 8, (fcs_fitting){.fit = (fcs_fit)fit}, channels);
-            CHECK(d && fcs_dataset_images(d) == 3);
+            CHECK(d && fcs_dataset_images(d) == 3 && fcs_dataset_epoch(d) == 3);
             CHECK(d && fcs_dataset_channels(d) == (channels ? 1 : 3));
             for (uint64_t i = 0; d && i < 6; i++)
                 fcs_dataset_crop(d, 1, 1, i, crop);

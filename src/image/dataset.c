@@ -46,6 +46,23 @@ int fcs_dataset_channels(const fcs_dataset *d) { return d->channels; }
 
 int64_t fcs_dataset_images(const fcs_dataset *d) { return d->choices; }
 
+int64_t fcs_dataset_crops(const fcs_dataset *d)
+{
+    int64_t n = 0;
+    for (int i = 0; i < d->n; i++) {
+        const fcs_image *m = d->items[i].image;
+        int64_t pages = d->o.depth == 1 ? m->depth : m->depth - d->o.depth + 1;
+        n += pages * (m->height - d->o.height + 1) * (m->width - d->o.width + 1);
+    }
+    return n;
+}
+
+int64_t fcs_dataset_epoch(const fcs_dataset *d)
+{
+    bool whole = d->o.fitting.tile || d->o.fitting.fit || fcs_dataset_crops(d) == d->choices;
+    return whole && d->choices > 1 ? d->choices : 0;
+}
+
 double fcs_dataset_mean(const fcs_dataset *d, int channel) { return d->mean[channel]; }
 
 const fcs_phases *fcs_dataset_phases(const fcs_dataset *d)

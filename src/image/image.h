@@ -103,6 +103,12 @@ void fcs_dataset_free(fcs_dataset *d);
 int fcs_dataset_channels(const fcs_dataset *d);
 /* Images, pages (of flat crops) or tiles: an epoch is as many crops, one of each. */
 int64_t fcs_dataset_images(const fcs_dataset *d);
+/* Different crops, flips and turns not counted: as many as images where each has the crop's size.
+ */
+int64_t fcs_dataset_crops(const fcs_dataset *d);
+/* Crops in an epoch: one of each image that is a tile, was scaled to the crop's size or has it. 0
+ * where crops lie anywhere in larger images. */
+int64_t fcs_dataset_epoch(const fcs_dataset *d);
 double fcs_dataset_mean(const fcs_dataset *d,
                         int channel); /* of all pixels, after scaling to low..high */
 /* Crop number `index` of the endless sequence of (seed, stream), epoch after epoch, the images of

@@ -10,7 +10,22 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-enum { HISTORY = 8, EVALUATED = 8, EVALUATION_CROPS = 30, POINTS = 400, REPORT_SEED = 2 };
+enum {
+    GROUP = 4,
+    HISTORY = 8,
+    EVALUATED = 8,
+    EVALUATION_CROPS = 30,
+    POINTS = 400,
+    REPORT_SEED = 2
+};
+
+/* Steps in an epoch, each image once; 0: crops lie anywhere in larger images. */
+static double epoch_steps(const fcs_run *run)
+{
+    const fcs_recipe *r = run->recipe;
+    return (double)fcs_dataset_epoch(run->data) / fcs_recipe_number(r, "train.batch") /
+           fcs_recipe_number(r, "train.critic_steps");
+}
 
 /* ---- figures at the head ---- */
 
@@ -38,14 +53,18 @@ static int64_t parameter_count(const fcs_model *m, const char *net)
 
 static void add_figures(fcs_run *run, fcs_page *page, const fcs_log_data *log)
 {
-    char steps[32], time[32], rate[32], size[32], parameters[64], machine[128];
+    char steps[64], time[32], rate[32], size[32], parameters[64], machine[128];
     static const char *const labels[] = {"steps", "training time",        "per step",
                                          "crops", "generator parameters", "machine"};
     const char *const values[] = {steps, time, rate, size, parameters, machine};
     double seconds = log->rows > 0 ? log->values[(size_t)log->rows * 2 - 1] : 0;
     long long side = (long long)fcs_recipe_number(run->recipe, "data.size");
     struct utsname u;
-    snprintf(steps, sizeof steps, "%lld", (long long)run->step);
+    if (epoch_steps(run) > 0)
+        snprintf(steps, sizeof steps, "%lld (%.3g epochs)", (long long)run->step,
+                 (double)run->step / epoch_steps(run));
+    else
+        snprintf(steps, sizeof steps, "%lld", (long long)run->step);
     time_text(seconds, time);
     snprintf(rate, sizeof rate, "%.3g s", run->step > 0 ? seconds / (double)run->step : 0);
     snprintf(size, sizeof size, "%.0f \xc3\x97 %lld\xc2\xb2",
@@ -87,24 +106,28 @@ static void smooth(const double *y, int n, double *out)
     }
 }
 
-/* Columns first .. first+n-1 in one plot: faint as logged, strong smoothed. */
-static fcs_status add_plot(fcs_error *e, fcs_page *page, const fcs_log_data *log, int first, int n,
-                           const char *title)
+/* Columns in one plot: faint as logged, strong smoothed, over epochs where there are such. */
+static fcs_status add_plot(fcs_run *run, fcs_page *page, const fcs_log_data *log,
+                           const int *columns, int n, const char *title)
 {
     static const char *const colours[] = {FCS_COLOUR_REAL, FCS_COLOUR_MEAN, FCS_COLOUR_SAMPLE,
                                           FCS_COLOUR_MUTED};
-    fcs_series series[8] = {{0}};
+    fcs_series series[2 * GROUP] = {{0}};
+    fcs_error *e = &run->ctx->error;
     double *buffer = fcs_alloc_array(e, (size_t)(2 * n + 1) * POINTS, sizeof *buffer), *x = buffer;
     if (!buffer)
         return FCS_FAILED;
     int points = thin(log->values, log->rows, x);
+    double steps = epoch_steps(run);
+    for (int i = 0; steps > 0 && i < points; i++)
+        x[i] /= steps;
     for (int i = 0; i < n; i++) {
         double *y = buffer + (size_t)(2 * i + 1) * POINTS, *mean = y + POINTS;
-        thin(log->values + (size_t)(first + i) * (size_t)log->rows, log->rows, y);
+        thin(log->values + (size_t)columns[i] * (size_t)log->rows, log->rows, y);
         smooth(y, points, mean);
         series[i] = (fcs_series){
             .colour = colours[i % 4], .x = x, .y = y, .n = points, .width = 1, .opacity = 0.3};
-        series[n + i] = (fcs_series){.label = log->names[first + i],
+        series[n + i] = (fcs_series){.label = log->names[columns[i]],
                                      .colour = colours[i % 4],
                                      .x = x,
                                      .y = mean,
@@ -112,7 +135,7 @@ static fcs_status add_plot(fcs_error *e, fcs_page *page, const fcs_log_data *log
                                      .width = 2};
     }
     const fcs_plot plot = {.title = title,
-                           .x_label = "step",
+                           .x_label = steps > 0 ? "epoch" : "step",
                            .series = series,
                            .n = 2 * n,
                            .width = 440,
@@ -122,34 +145,49 @@ static fcs_status add_plot(fcs_error *e, fcs_page *page, const fcs_log_data *log
     return FCS_OK;
 }
 
-/* Columns from c on that are of one kind, a phase each; as many as a plot has curves. */
-static int count_densities(const fcs_log_data *log, int c)
+/* Logged numbers that belong into one plot; others have one each, under their name. */
+static const struct {
+    const char *title, *names[GROUP + 1];
+} groups[] = {
+    {"losses", {"discriminator", "generator", "encoder"}},
+    {"mean scores of the discriminator", {"real_score", "fake_score"}},
+    {"difference from the wanted share, by phase", {"density_"}}, /* _: with what follows it */
+};
+
+static bool names_it(const char *pattern, const char *name)
 {
-    int n = 0;
-    while (n < 4 && c + n < log->columns && strncmp(log->names[c + n], "density_", 8) == 0)
-        n++;
-    return n;
+    size_t n = strlen(pattern);
+    return pattern[n - 1] == '_' ? !strncmp(pattern, name, n) : !strcmp(pattern, name);
+}
+
+/* The group of a logged number, -1: none. */
+static int group_of(const char *name)
+{
+    for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
+        for (int i = 0; groups[g].names[i]; i++)
+            if (names_it(groups[g].names[i], name))
+                return (int)g;
+    return -1;
 }
 
 static fcs_status add_curves(fcs_run *run, fcs_page *page, const fcs_log_data *log)
 {
-    fcs_error *e = &run->ctx->error;
+    bool drawn[sizeof groups / sizeof groups[0]] = {false};
+    fcs_status s = FCS_OK;
     if (log->rows < 2)
         return FCS_OK;
     fcs_page_heading(page, "Curves");
     fcs_page_row_begin(page);
-    fcs_status s = FCS_OK;
-    for (int c = 2;
-         !s &&
-         c < log->columns;) { /* losses and scores come in pairs, discriminator and generator */
-        int n = c < 6 && c + 1 < log->columns ? 2 : 1, densities = count_densities(log, c);
-        n = densities ? densities : n;
-        s = add_plot(e, page, log, c, n,
-                     densities ? "difference from the wanted share, by phase"
-                     : c == 2  ? "losses"
-                     : c == 4  ? "mean scores of the discriminator"
-                               : log->names[c]);
-        c += n;
+    for (int c = 2; !s && c < log->columns; c++) {
+        int of[GROUP] = {c}, n = 1, group = group_of(log->names[c]);
+        if (group >= 0 && drawn[group])
+            continue;
+        for (int other = c + 1; group >= 0 && other < log->columns && n < GROUP; other++)
+            if (group_of(log->names[other]) == group)
+                of[n++] = other;
+        if (group >= 0)
+            drawn[group] = true;
+        s = add_plot(run, page, log, of, n, group >= 0 ? groups[group].title : log->names[c]);
     }
     fcs_page_row_end(page);
     return s;
@@ -157,34 +195,51 @@ static fcs_status add_curves(fcs_run *run, fcs_page *page, const fcs_log_data *l
 
 /* ---- pictures ---- */
 
-/* One real crop as an image in [0,1]; the middle page of a volume. */
-static fcs_status real_crop(fcs_run *run, uint64_t index, fcs_image **out)
+/* Values C D H W of the training size as an image in [0,1]; the middle page of a volume. */
+static fcs_status page_of(fcs_run *run, const float *values, fcs_image **out)
 {
     const fcs_recipe *r = run->recipe;
     int64_t side = (int64_t)fcs_recipe_number(r, "data.size"),
             depth = (int64_t)fcs_recipe_number(r, "data.depth");
     double low = fcs_recipe_number(r, "data.low"), high = fcs_recipe_number(r, "data.high");
-    int channels = fcs_dataset_channels(run->data);
     int64_t plane = side * side, volume = depth * plane;
-    float *values = fcs_alloc_array(&run->ctx->error, (size_t)(volume * channels), sizeof *values);
-    if (!values)
-        return FCS_FAILED;
     bool phases = fcs_dataset_phases(run->data) != NULL;
+    int channels = run->model->channels;
     fcs_status s =
         fcs_image_new(run->ctx, side, side, 1, channels == 3 && !phases ? 3 : 1, FCS_F32, out);
-    if (!s) {
-        float *to = (*out)->data;
+    float *to = s ? NULL : (*out)->data;
+    for (int64_t p = 0; !s && p < plane && phases; p++, to++)
+        for (int c = 1; c < channels; c++)
+            *to += values[c * volume + p] * (float)c / (float)(channels - 1);
+    for (int64_t p = 0; !s && p < plane && !phases; p++)
+        for (int c = 0; c < (*out)->channels; c++)
+            *to++ =
+                (float)(((double)values[c * volume + depth / 2 * plane + p] - low) / (high - low));
+    return s;
+}
+
+/* A real crop, or its reconstruction where there is an encoder. */
+static fcs_status real_crop(fcs_run *run, uint64_t index, bool rebuilt, fcs_image **out)
+{
+    fcs_model *m = run->model;
+    fcs_error *e = &run->ctx->error;
+    int64_t side = (int64_t)fcs_recipe_number(run->recipe, "data.size"),
+            depth = (int64_t)fcs_recipe_number(run->recipe, "data.depth");
+    int64_t numbers = rebuilt ? fcs_model_latent_count(m) : 1;
+    float *values = fcs_alloc_array(e, (size_t)(m->channels * depth * side * side), sizeof *values);
+    float *latent = fcs_alloc_array(e, (size_t)numbers, sizeof *latent);
+    fcs_status s = values && latent ? FCS_OK : FCS_FAILED;
+    if (!s)
         fcs_dataset_crop(fcs_dataset_part(run->data, (int)(index % 3)), REPORT_SEED,
                          fcs_random_stream("report"), index, values);
-        for (int64_t p = 0; p < plane && phases; p++, to++)
-            for (int c = 1; c < channels; c++)
-                *to += values[c * volume + p] * (float)c / (float)(channels - 1);
-        for (int64_t p = 0; p < plane && !phases; p++)
-            for (int c = 0; c < (*out)->channels; c++)
-                *to++ = (float)(((double)values[c * volume + depth / 2 * plane + p] - low) /
-                                (high - low));
-    }
+    if (!s && rebuilt)
+        s = fcs_model_encode(m, values, 1, latent, NULL, e);
+    if (!s && rebuilt)
+        s = fcs_model_decode(m, latent, 1, values, e);
+    if (!s)
+        s = page_of(run, values, out);
     free(values);
+    free(latent);
     return s;
 }
 
@@ -217,17 +272,22 @@ static fcs_status add_pairs(fcs_run *run, fcs_page *page)
     int width =
         side > 220 ? 220 : 220 / (int)side * (int)side; /* whole pixels where they are few */
     fcs_image *volume = NULL;
-    fcs_status s = FCS_OK;
-    for (int kind = 0; kind < 2; kind++) {
-        fcs_page_heading(page, kind ? "Generated" : "Real crops");
+    fcs_status s = fcs_run_calibrate(run);
+    for (int kind = 0; kind < 3; kind++) {
+        static const char *const titles[] = {"Real crops", "Reconstructed by encoder and generator",
+                                             "Generated"};
+        if (kind == 1 && !run->model->scheme->encoder)
+            continue;
+        fcs_page_heading(page, titles[kind]);
         fcs_page_row_begin(page);
         for (int i = 0; !s && i < 4; i++) {
             const fcs_generate_options o = {.seed = REPORT_SEED, .first = i};
             fcs_image *image = NULL;
-            s = kind ? fcs_generate_image(run, &o, &image) : real_crop(run, (uint64_t)i, &image);
+            s = kind == 2 ? fcs_generate_image(run, &o, &image)
+                          : real_crop(run, (uint64_t)i, kind == 1, &image);
             if (!s && (image->channels == 1 || image->channels == 3))
                 s = fcs_page_image(e, page, image, image->depth / 2, width, NULL);
-            if (!s && kind && !volume && image->depth > 1) {
+            if (!s && kind == 2 && !volume && image->depth > 1) {
                 volume = image;
                 image = NULL;
             }

@@ -50,16 +50,20 @@ void fcs_run_close(fcs_run *run)
 
 /* ---- data ---- */
 
-/* With crops at random places few images may be enough; with tiles they are all there is. */
-static void note_few(const fcs_run *run)
+/* With crops at random places few images may be enough; tiles are all there is. */
+static fcs_status check_count(const fcs_run *run)
 {
-    long long n = fcs_dataset_images(run->data),
+    long long n = fcs_dataset_crops(run->data),
+              side = (long long)fcs_recipe_number(run->recipe, "data.size"),
               batch = (long long)fcs_recipe_number(run->recipe, "train.batch");
-    if (n < batch && fcs_recipe_number(run->recipe, "data.tile") > 0)
-        fcs_note(run->ctx,
-                 "note: %lld tiles for batches of %lld: each batch holds some more than once; a "
-                 "smaller data.stride gives more tiles",
-                 n, batch);
+    if (n >= batch)
+        return FCS_OK;
+    return fcs_fail(
+        &run->ctx->error, FCS_FAILED,
+        "%s: holds %lld different crops of %lld x %lld pixels, fewer than a batch of "
+        "%lld: use --set train.batch=%lld or less, more or larger images, or tiles that "
+        "overlap (a smaller data.stride)",
+        run->data_path, n, side, side, batch, n);
 }
 
 static fcs_status open_data(fcs_run *run)
@@ -93,9 +97,7 @@ static fcs_status open_data(fcs_run *run)
     const char *const paths[3] = {axes[0], axes[1], axes[2]};
     fcs_status s = axes[0] ? fcs_dataset_open_axes(run->ctx, paths, &o, &run->data)
                            : fcs_dataset_open(run->ctx, run->data_path, &o, &run->data);
-    if (!s)
-        note_few(run);
-    return s;
+    return s ? s : check_count(run);
 }
 
 /* The data's absolute path, so that the run can be resumed from any folder. */
