@@ -58,7 +58,8 @@ typedef struct fcs_plan fcs_plan;
 typedef struct fcs_options {
     const char *device; /* "cpu" (default), or an OpenCL device: its number in fcs_list("devices"),
                            a part of its name, or PLATFORM:NAME */
-    int threads;        /* 0: one per processor */
+    int threads;        /* 0: one per processor that the process may use. In a child of fork() a
+                           context computes with the calling thread alone */
     const char *isa;    /* instruction set by name as fcs_list("isas") prints it; NULL: the best the
                            machine has */
     void (*log)(void *user,

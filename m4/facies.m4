@@ -8,17 +8,6 @@ AC_DEFUN([FCS_TRY_CFLAGS], [
   AS_IF([test $fcs_takes = yes], [$2], [$3])
 ])
 
-dnl FCS_LINKS_OPENMP(if-yes, if-no): clang takes -fopenmp where its library is not installed.
-AC_DEFUN([FCS_LINKS_OPENMP], [
-  AC_MSG_CHECKING([whether OpenMP links])
-  fcs_saved=$CFLAGS
-  CFLAGS="$CFLAGS $OPENMP_CFLAGS"
-  AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <omp.h>]], [[return omp_get_num_procs() < 1;]])],
-    [AC_MSG_RESULT([yes]); fcs_takes=yes], [AC_MSG_RESULT([no]); fcs_takes=no])
-  CFLAGS=$fcs_saved
-  AS_IF([test $fcs_takes = yes], [$1], [$2])
-])
-
 dnl FCS_ISA(NAME, flags, includes, statements): kernels of an instruction set, where the compiler can make them.
 dnl --disable-NAME (lower case) leaves them out.
 AC_DEFUN([FCS_ISA], [

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void test_errors(void)
@@ -94,30 +96,85 @@ static void test_table(void)
     fcs_table_free(t);
 }
 
+/* ---- threads ---- */
+enum { ITEMS = 1000, MOST_THREADS = 5 };
+
 typedef struct tally {
-    int seen[1000];
+    int seen[ITEMS], blocks[MOST_THREADS], wrong;
+    int64_t grain;
 } tally;
+
+/* Each item is written by one thread only: what a race would lose, counts show. */
 static void count(void *arg, int64_t begin, int64_t end, int thread)
 {
     tally *t = arg;
-    (void)thread;
+    bool right = begin % t->grain == 0 && begin < end && end - begin <= t->grain &&
+                 (end == ITEMS || end - begin == t->grain) && thread < MOST_THREADS;
+    if (!right)
+        t->wrong++;
+    else
+        t->blocks[thread]++;
     for (int64_t i = begin; i < end; i++)
         t->seen[i]++;
+}
+
+/* Runs `jobs` jobs: every item must have been seen once by each. */
+static bool counts_well(fcs_team *team, int64_t grain, int jobs)
+{
+    tally t = {.grain = grain};
+    int64_t right = 0, blocks = 0;
+    for (int i = 0; i < jobs; i++)
+        fcs_parallel(team, ITEMS, grain, count, &t);
+    for (int i = 0; i < ITEMS; i++)
+        right += t.seen[i] == jobs;
+    for (int i = 0; i < MOST_THREADS; i++)
+        blocks += t.blocks[i];
+    return !t.wrong && right == ITEMS && blocks == jobs * ((ITEMS + grain - 1) / grain);
 }
 
 static void test_team(void)
 {
     fcs_error e = {0};
-    for (int threads = 1; threads <= 3; threads++) {
+    for (int threads = 1; threads <= MOST_THREADS; threads++) {
         fcs_team *team = fcs_team_new(&e, threads);
-        tally t = {{0}};
-        int right = 0;
-        fcs_parallel(team, 1000, 7, count, &t);
-        for (int i = 0; i < 1000; i++)
-            right += t.seen[i] == 1;
-        CHECK(right == 1000);
+        CHECK(team && fcs_team_size(team) <= threads);
+        CHECK(counts_well(team, 7, 300));
+        CHECK(counts_well(team, 300, 300));
+        CHECK(counts_well(team, ITEMS, 3));
+        const struct timespec moment = {0, 2000000};
+        for (int i = 0; i < 5; i++) { /* all have gone to sleep */
+            nanosleep(&moment, NULL);
+            CHECK(counts_well(team, 1, 1));
+        }
         fcs_team_free(team);
+        fcs_team_free(fcs_team_new(&e, threads)); /* before they have begun */
     }
+    fcs_team *all = fcs_team_new(&e, 0);
+    CHECK(all && fcs_team_size(all) >= 1 && counts_well(all, ITEMS, 1));
+    fcs_team_free(all);
+}
+
+/* A child has none of the threads and works alone. */
+static void test_fork(void)
+{
+    fcs_error e = {0};
+    fcs_team *team = fcs_team_new(&e, 3);
+    CHECK(team && counts_well(team, 9, 10));
+    const struct timespec moment = {0, 2000000};
+    for (int asleep = 0; asleep < 2; asleep++) {
+        int status = -1;
+        if (asleep)
+            nanosleep(&moment, NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            bool right = counts_well(team, 9, 10);
+            fcs_team_free(team);
+            _exit(right ? 0 : 1);
+        }
+        CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+        CHECK(counts_well(team, 9, 10));
+    }
+    fcs_team_free(team);
 }
 
 int main(void)
@@ -127,5 +184,6 @@ int main(void)
     test_files();
     test_table();
     test_team();
+    test_fork();
     return test_end();
 }

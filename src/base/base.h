@@ -91,12 +91,13 @@ char *fcs_file_read(fcs_error *e, const char *path, size_t limit,
 
 /* ---- threads: the only place that knows of them ---- */
 typedef struct fcs_team fcs_team;
-fcs_team *fcs_team_new(fcs_error *e, int threads); /* 0: one per processor */
+/* 0: one per processor that the process may use. In a child of fork() the caller works alone. */
+fcs_team *fcs_team_new(fcs_error *e, int threads);
 void fcs_team_free(fcs_team *team);
 int fcs_team_size(const fcs_team *team);
 /* Calls body(arg, i, thread) for i in [0, n), each once, spread over the team; thread <
  * fcs_team_size. Items are handed out dynamically in blocks of `grain`, so what they compute must
- * not depend on the thread. */
+ * not depend on the thread. Bodies call no fcs_parallel of the same team. */
 typedef void fcs_body(void *arg, int64_t begin, int64_t end, int thread);
 void fcs_parallel(fcs_team *team, int64_t n, int64_t grain, fcs_body *body, void *arg);
 
