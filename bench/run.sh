@@ -12,7 +12,7 @@ fi
 echo "$python is not here, so neither is PyTorch: our side alone, steps only" >&2
 threads=
 [ "${1:-}" != --threads ] || threads="--threads $2"
-for recipe in bench-dsgan bench-material; do
+for recipe in bench-dsgan bench-material bench-slicegan; do
     # shellcheck disable=SC2086
     "${FACIES:-facies}" bench step $recipe $threads
 done

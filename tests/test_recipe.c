@@ -59,6 +59,8 @@ static void test_counts(void)
     CHECK(parameters("bench-dsgan", "discriminator") == 13984001);
     CHECK(parameters("bench-material", "generator") == 1303937);
     CHECK(parameters("bench-material", "discriminator") == 99649);
+    CHECK(parameters("bench-slicegan", "generator") == 13121408);
+    CHECK(parameters("bench-slicegan", "discriminator") == 2763776);
     /* by hand: 25 * 4*128 + 25 * (128*64 + 64*32 + 32*16 + 16) + biases 241 + norms 480, then
      * 25 * (16 + 3*256 + 16) + biases 65 + norms 128 */
     CHECK(parameters("dsgan-small", "generator") ==

@@ -13,7 +13,7 @@ static const cli_option options[] = {
      "time per case (0.5); of step and generate in all (10)", 0.001, 86400},
     {"size", 0, CLI_SIZE, CLI_AT(size), "WxH[xD]", "of generate: size of the image (1024x1024)", 0,
      0},
-    {"data", 0, CLI_LIST, CLI_AT(data), "PATH", "of step: the image (synthetic channels)", 0, 0},
+    {"data", 0, CLI_LIST, CLI_AT(data), "PATH", "of step: the image (synthetic, three phases)", 0, 0},
     {"profile", 0, CLI_FLAG, CLI_AT(profile), NULL,
      "of step and generate: what the time goes into, the costliest first", 0, 0},
     CLI_SET_OPTION,
@@ -42,13 +42,13 @@ static int bench_ops(fcs_context *ctx, const cli_args *a)
     return s ? cli_failed(ctx, s) : status;
 }
 
-/* A file of synthetic channels to train on; NULL after a message. */
+/* A file of a synthetic image to train on: three grey levels, for recipes that want phases. */
 static fcs_status synthetic(fcs_context *ctx, char path[256])
 {
     fcs_image *image = NULL;
     const char *folder = getenv("TMPDIR");
     snprintf(path, 256, "%.200s/facies-bench-%ld.png", folder ? folder : "/tmp", (long)getpid());
-    fcs_status s = fcs_synth(ctx, "channels", 1024, 1024, 1, 1, &image);
+    fcs_status s = fcs_synth(ctx, "blobs", 1024, 1024, 1, 1, &image);
     if (!s)
         s = fcs_image_write(ctx, image, path);
     fcs_image_free(image);

@@ -277,9 +277,8 @@ fcs_status fcs_run_untrained(fcs_context *ctx, fcs_recipe *recipe, fcs_run **out
     if (!run)
         return FCS_FAILED;
     fcs_status s = take_recipe(run, recipe);
-    int channels = s ? 0 : (int)fcs_recipe_number(run->recipe, "data.channels");
     if (!s)
-        s = make_model(run, channels ? channels : 1);
+        s = make_model(run, fcs_recipe_channels(run->recipe));
     if (s) {
         fcs_run_close(run);
         return s;
