@@ -65,11 +65,14 @@ typedef struct fcs_options {
     void (*log)(void *user,
                 const char *line); /* notes and warnings, one line without newline; may be NULL */
     void *user;
-    int sync; /* OpenCL: wait after each kernel, so that an error names the one that failed */
+    int sync;      /* OpenCL: wait after each kernel, so that an error names the one that failed */
+    int untrusted; /* OpenCL: take a device that failed its self-test, with a note */
 } fcs_options;
 
-/* Opens a context. *out is set even on failure (unless memory is out), so that the message can be
- * read; it is closed with fcs_close() in any case. options may be NULL. */
+/* Opens a context. At its first use with a driver an OpenCL device is tested for some seconds; one
+ * that computes wrong numbers is refused. The verdict and built kernels are kept in
+ * $XDG_CACHE_HOME/facies (~/.cache/facies). *out is set even on failure (unless memory is out), so
+ * that the message can be read; it is closed with fcs_close() in any case. options may be NULL. */
 FCS_API fcs_status fcs_open(fcs_context **out, const fcs_options *options);
 FCS_API void fcs_close(fcs_context *ctx);
 /* The message of the last failure, or "" when there was none. Valid until the next call with this
@@ -397,6 +400,7 @@ typedef struct fcs_check_options {
     const char *cases; /* one case as printed in a repeat line, or NULL */
     const char *isa;   /* one instruction set, or NULL: all that the machine has */
     int failures_only;
+    double limit; /* only cases of at most so many operations (or numbers moved); 0: all */
 } fcs_check_options;
 /* The cross-check: every op and case on every instruction set against the double reference.
  * FCS_MISMATCH when a row fails; the table is set then too. */

@@ -25,7 +25,8 @@ fcs_status fcs_open(fcs_context **out, const fcs_options *options)
     ctx->team = ctx->isa ? fcs_team_new(&ctx->error, o->threads) : NULL;
     bool cpu = !o->device || !strcmp(o->device, "cpu") || !strcmp(o->device, "0");
     ctx->sync = o->sync != 0;
-    return cpu || !ctx->team ? ctx->error.status : fcs_devices_open(ctx, o->device);
+    return cpu || !ctx->team ? ctx->error.status
+                             : fcs_devices_open(ctx, o->device, o->untrusted != 0);
 }
 
 void fcs_close(fcs_context *ctx)

@@ -10,6 +10,8 @@
  * share their bits. */
 #include "base/random.h"
 
+#include <string.h>
+
 enum { ROUNDS = 10, LANES = 8 };
 static const uint32_t M0 = 0xD2511F53u, M1 = 0xCD9E8D57u; /* multipliers */
 static const uint32_t W0 = 0x9E3779B9u, W1 = 0xBB67AE85u; /* Weyl increments of the key */
@@ -133,13 +135,15 @@ int64_t fcs_random_below(uint64_t seed, uint64_t step, uint32_t stream, uint64_t
     return (int64_t)((m * w[0] + low) >> 32);
 }
 
-uint64_t fcs_hash(const char *s)
+uint64_t fcs_hash_bytes(const void *bytes, size_t n)
 {
     uint64_t h = 0xcbf29ce484222325u; /* FNV-1a: offset basis and prime */
-    for (; *s; s++)
-        h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+    for (const unsigned char *b = bytes; n > 0; b++, n--)
+        h = (h ^ *b) * 0x100000001b3u;
     return h;
 }
+
+uint64_t fcs_hash(const char *s) { return fcs_hash_bytes(s, strlen(s)); }
 
 uint32_t fcs_random_stream(const char *name)
 {

@@ -32,13 +32,13 @@ typedef struct cli_words {
 /* All values that any option can set, zero where not given. */
 typedef struct cli_args {
     bool help, quiet, resume, plan, periodic, has_threshold, failures, recipe_text, man, sync,
-        cells, profile;
+        cells, profile, untrusted;
     int64_t threads, seed, steps, count, first, median, memory, crops, crop, neighbours, max_lag;
     int64_t period;
     bool layers;
     int64_t tile, stride;
     bool has_seed;
-    double minutes, threshold, seconds, cut, azimuth, elevation;
+    double minutes, threshold, seconds, cut, azimuth, elevation, limit;
     int64_t size[3];
     const char *device, *json, *csv, *html, *output, *metrics, *ops, *one_case, *isa, *model,
         *slices, *format, *voxel, *unit, *transparent, *phases, *density;
@@ -74,6 +74,8 @@ const cli_command *cli_command_find(const char *name);
      "compute device: cpu, or a number or a part of a name that `facies devices` prints", 0, 0},   \
     {"sync", 0, CLI_FLAG, CLI_AT(sync), NULL,                                                      \
      "wait after each kernel of an OpenCL device, so that an error names it", 0, 0},               \
+    {"untrusted", 0, CLI_FLAG, CLI_AT(untrusted), NULL,                                            \
+     "use an OpenCL device that failed its self-test", 0, 0},                                      \
     {"threads", 't', CLI_INT, CLI_AT(threads), "T",                                                \
      "threads (one per processor); results do not depend on it", 1, 4096}
 #define CLI_TABLE_OPTIONS                                                                          \

@@ -49,7 +49,9 @@ const cli_command cli_devices = {
     "list the devices that can compute",
     "Prints what --device takes, a row each: the cpu with its instruction set, and the OpenCL "
     "devices that the loader finds, by number; a part of a name that fits one device does as well, "
-    "and PLATFORM:NAME asks that platform only.",
+    "and PLATFORM:NAME asks that platform only. An OpenCL device is tested when it is first used "
+    "with a driver; the verdict is shown here, and kept in $XDG_CACHE_HOME/facies "
+    "(~/.cache/facies).",
     options,
     CLI_COUNT(options),
     0,

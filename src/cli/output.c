@@ -54,6 +54,7 @@ fcs_context *cli_open(const cli_args *a, cli_progress *p)
     const fcs_options o = {
         .device = a->device,
         .sync = a->sync,
+        .untrusted = a->untrusted,
         .threads = (int)a->threads,
         .isa = getenv("FACIES_ISA"),
         .log = a->quiet ? NULL : note,

@@ -197,6 +197,9 @@ static void read_traits(fcs_cl *cl)
     const uint64_t most = (uint64_t)INT32_MAX / 64 * 64 * sizeof(float); /* offsets are ints */
     clGetDeviceInfo(cl->id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
     clGetDeviceInfo(cl->id, CL_DEVICE_SINGLE_FP_CONFIG, sizeof fp, &fp, NULL);
+    char profile[64];
+    device_text(cl->id, CL_DEVICE_PROFILE, profile, sizeof profile);
+    cl->embedded = !strcmp(profile, "EMBEDDED_PROFILE");
     cl->cpu = (type & CL_DEVICE_TYPE_CPU) != 0;
     cl->exact_division = (fp & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
     cl->slab_bytes = (size_t)(slab < most ? slab : most) / 64 * 64;
@@ -209,13 +212,16 @@ static void read_traits(fcs_cl *cl)
         cl->group_limit = sizes[0];
 }
 
-/* Platform and driver with their versions: what a binary, or bits, depend on. */
-static char *driver_of(fcs_cl *cl, const found *f)
+/* Name, and platform and driver with their versions: what binaries, verdicts and bits depend on. */
+static bool read_names(fcs_cl *cl, const found *f)
 {
     char driver[128], version[256];
-    device_text(cl->id, CL_DRIVER_VERSION, driver, sizeof driver);
-    platform_text(cl->platform, CL_PLATFORM_VERSION, version, sizeof version);
-    return fcs_format(&cl->ctx->error, "%s, %s, driver %s", f->platform_name, version, driver);
+    device_text(f->device, CL_DRIVER_VERSION, driver, sizeof driver);
+    platform_text(f->platform, CL_PLATFORM_VERSION, version, sizeof version);
+    cl->name = fcs_strdup(&cl->ctx->error, f->name);
+    cl->driver =
+        fcs_format(&cl->ctx->error, "%s, %s, driver %s", f->platform_name, version, driver);
+    return cl->name && cl->driver;
 }
 
 static void device_close(fcs_context *ctx)
@@ -237,25 +243,14 @@ static void device_close(fcs_context *ctx)
     ctx->device = NULL;
 }
 
-fcs_status fcs_devices_open(fcs_context *ctx, const char *word)
+/* Oclgrind interprets kernels, a million times slower than they are: its purpose is another test.
+ */
+static bool slow_interpreter(const fcs_cl *cl) { return !strncmp(cl->driver, "Oclgrind", 8); }
+
+static fcs_status open_queue(fcs_cl *cl)
 {
-    found f;
-    fcs_status s = choose(ctx, word, &f);
-    fcs_cl *cl = s == FCS_OK ? fcs_alloc(&ctx->error, sizeof *cl) : NULL;
-    if (!cl)
-        return FCS_FAILED;
-    ctx->device = cl;
-    ctx->backend = &fcs_cl_backend;
-    if (!(ctx->device_word = fcs_strdup(&ctx->error, word)))
-        return FCS_FAILED;
-    *cl = (fcs_cl){.ctx = ctx, .platform = f.platform, .id = f.device, .sync = ctx->sync};
-    cl->name = fcs_strdup(&ctx->error, f.name);
-    cl->driver = driver_of(cl, &f);
-    if (!cl->name || !cl->driver)
-        return FCS_FAILED;
-    read_traits(cl);
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
-                                                (cl_context_properties)f.platform, 0};
+                                                (cl_context_properties)cl->platform, 0};
     cl_int code;
     cl->context = clCreateContext(properties, 1, &cl->id, NULL, NULL, &code);
     if (code != CL_SUCCESS) {
@@ -270,6 +265,50 @@ fcs_status fcs_devices_open(fcs_context *ctx, const char *word)
     return FCS_OK;
 }
 
+/* What failed is not used, unless it was asked for: then a note says it. */
+static fcs_status judge(fcs_cl *cl, bool untrusted)
+{
+    char verdict[160];
+    fcs_status s = fcs_cl_selftest(cl, verdict, sizeof verdict);
+    if (s == FCS_OK && !strcmp(verdict, "passed"))
+        return FCS_OK;
+    if (!untrusted)
+        return s != FCS_OK ? s
+                           : fcs_fail(&cl->ctx->error, FCS_FAILED,
+                                      "device %s: failed its self-test (%s), its numbers cannot be "
+                                      "trusted: another driver may help, `facies check` shows "
+                                      "more, --untrusted uses it all the same",
+                                      cl->name, verdict);
+    if (s == FCS_OK)
+        fcs_note(cl->ctx, "note: device %s: failed its self-test (%s)", cl->name, verdict);
+    else if (!cl->lost) {
+        fcs_note(cl->ctx, "%s", fcs_message(cl->ctx));
+        fcs_error_clear(&cl->ctx->error);
+    }
+    return cl->ctx->error.status;
+}
+
+fcs_status fcs_devices_open(fcs_context *ctx, const char *word, bool untrusted)
+{
+    found f;
+    fcs_status s = choose(ctx, word, &f);
+    fcs_cl *cl = s == FCS_OK ? fcs_alloc(&ctx->error, sizeof *cl) : NULL;
+    if (!cl)
+        return FCS_FAILED;
+    ctx->device = cl;
+    ctx->backend = &fcs_cl_backend;
+    if (!(ctx->device_word = fcs_strdup(&ctx->error, word)))
+        return FCS_FAILED;
+    *cl = (fcs_cl){.ctx = ctx, .platform = f.platform, .id = f.device, .sync = ctx->sync};
+    if (!read_names(cl, &f))
+        return FCS_FAILED;
+    read_traits(cl);
+    s = open_queue(cl);
+    if (s == FCS_OK && !slow_interpreter(cl))
+        s = judge(cl, untrusted);
+    return s;
+}
+
 /* ---- listing ---- */
 static const char *kind_of(cl_device_id d)
 {
@@ -281,18 +320,35 @@ static const char *kind_of(cl_device_id d)
                                                : "OpenCL";
 }
 
+static void verdict_of(fcs_context *ctx, const found *f, char *text, size_t size)
+{
+    fcs_cl cl = {.ctx = ctx};
+    snprintf(text, size, "not tested yet");
+    if (read_names(&cl, f)) {
+        if (slow_interpreter(&cl))
+            snprintf(text, size, "not tested, being an interpreter");
+        else
+            fcs_cl_selftest_kept(&cl, text, size);
+    }
+    free(cl.name);
+    free(cl.driver);
+}
+
 static fcs_status add_device(fcs_context *ctx, fcs_table *t, int number, const found *f)
 {
-    char word[16], text[512], driver[96], version[96];
+    char word[16], text[640], driver[96], version[96], verdict[160];
     snprintf(word, sizeof word, "%d", number);
     device_text(f->device, CL_DRIVER_VERSION, driver, sizeof driver);
     device_text(f->device, CL_DEVICE_VERSION, version, sizeof version);
+    verdict_of(ctx, f, verdict, sizeof verdict);
     snprintf(text, sizeof text,
-             "%s, %s, driver %.60s, %.60s, %.1f GiB, one buffer at most %.1f GiB, %llu units",
+             "%s, %s, driver %.60s, %.60s, %.1f GiB, one buffer at most %.1f GiB, %llu units; "
+             "self-test: %s",
              f->name, f->platform_name, driver, version,
              (double)long_info(f->device, CL_DEVICE_GLOBAL_MEM_SIZE) / 1073741824,
              (double)long_info(f->device, CL_DEVICE_MAX_MEM_ALLOC_SIZE) / 1073741824,
-             (unsigned long long)(long_info(f->device, CL_DEVICE_MAX_COMPUTE_UNITS) & 0xffffffffu));
+             (unsigned long long)(long_info(f->device, CL_DEVICE_MAX_COMPUTE_UNITS) & 0xffffffffu),
+             verdict);
     return fcs_table_add(&ctx->error, t, "sss", word, kind_of(f->device), text);
 }
 

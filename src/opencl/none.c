@@ -1,8 +1,9 @@
 /* none.c: stands for the OpenCL backend where it is not built. */
 #include "opencl/devices.h"
 
-fcs_status fcs_devices_open(fcs_context *ctx, const char *word)
+fcs_status fcs_devices_open(fcs_context *ctx, const char *word, bool untrusted)
 {
+    (void)untrusted;
     return fcs_fail(&ctx->error, FCS_FAILED,
                     "device \"%.100s\": this facies was built without OpenCL, it computes on the "
                     "cpu only",

@@ -32,17 +32,35 @@ typedef struct fcs_cl {
     bool sync;           /* wait after each kernel */
     bool lost;           /* after a fatal error no call is made any more */
     bool exact_division; /* CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT */
+    bool embedded;       /* embedded profile: may round otherwise */
+    bool cacheless;      /* the cache folder cannot be written */
     size_t slab_bytes;   /* of one buffer, at most */
-    size_t memory_bytes, group_limit;
+    size_t memory_bytes, used_bytes; /* the device's; of all buffers here */
+    size_t group_limit;
     fcs_cl_program *programs;
     size_t n_programs, programs_capacity;
     double queued, rate; /* work since the last wait; work per second, as measured (launch.c) */
+    double held;         /* part of it that the driver was not told to begin with */
     double waited;       /* when the last wait ended */
 } fcs_cl;
 /* Records "what: the code's name"; fatal codes mark the device as lost. Returns FCS_FAILED. */
 fcs_status fcs_cl_fail(fcs_cl *cl, cl_int code, const char *format, ...) FCS_PRINTF(3, 4);
 /* False, with the message, once the device was lost. */
 bool fcs_cl_alive(fcs_cl *cl);
+
+/* ---- the cache folder (cache.c) ---- */
+/* What was written for this device and driver under this kind and key (any text), a NUL behind it;
+ * NULL where there is nothing, or something damaged. */
+char *fcs_cl_cache_read(const fcs_cl *cl, const char *kind, const char *key, size_t *n);
+/* Replaces it as a whole. Where that fails a note says so, once, and nothing more is written. */
+void fcs_cl_cache_write(fcs_cl *cl, const char *kind, const char *key, const void *bytes, size_t n);
+
+/* ---- the self-test (selftest.c) ---- */
+/* The verdict on an open device: "passed", or what was wrong, from the cache or by testing it now.
+ * FCS_FAILED where it cannot be tested. */
+fcs_status fcs_cl_selftest(fcs_cl *cl, char *verdict, size_t size);
+/* The verdict that is kept, without testing; false where there is none. */
+bool fcs_cl_selftest_kept(const fcs_cl *cl, char *verdict, size_t size);
 
 /* ---- memory (memory.c) ---- */
 typedef struct fcs_cl_memory {
@@ -78,6 +96,8 @@ void fcs_cl_programs_free(fcs_cl *cl);
 extern const fcs_embedded fcs_cl_sources[]; /* cl/ and the table of normal variates */
 
 /* ---- launches (launch.c) ---- */
+/* Long ones are queued in pieces: a kernel knows its place from get_global_id alone (with
+ * get_local_id where groups share local memory), not from get_group_id or sizes of the whole. */
 typedef struct fcs_cl_launch {
     cl_kernel kernel;
     const char *name; /* of the kernel */

@@ -1,6 +1,6 @@
 /* program.c: the kernels of cl/, built for a device when they are first wanted. A program is
  * common.cl, one file of cl/ and, for chains, generated source; it is kept as long as the device is
- * open. */
+ * open, and its binary in the cache folder. */
 #include "opencl/opencl.h"
 
 #include <stdlib.h>
@@ -54,24 +54,92 @@ static void report_build(fcs_cl *cl, cl_program program, cl_int code, const char
     fcs_cl_fail(cl, code, "building %s: %s", what, first);
 }
 
-static cl_program build(fcs_cl *cl, const char *source, const char *options, const char *what)
+/* Builds a program, made of source or a binary; the code in `*code`. */
+static cl_program finish(fcs_cl *cl, cl_program program, const char *options, cl_int *code)
+{
+    if (*code == CL_SUCCESS)
+        *code = clBuildProgram(program, 1, &cl->id, options, NULL, NULL);
+    return *code == CL_SUCCESS ? program : NULL;
+}
+
+/* ---- binaries that are kept (cache.c) ---- */
+/* These keep what they built themselves. PoCL moreover builds once more when it is asked for a
+ * binary (pocl 1958); Oclgrind names lines of the source. */
+static const char *const keep_themselves[] = {"Portable Computing Language", "NVIDIA", "Oclgrind"};
+
+static bool wants_binaries(const fcs_cl *cl)
+{
+    for (size_t i = 0; i < sizeof keep_themselves / sizeof *keep_themselves; i++)
+        if (!strncmp(cl->driver, keep_themselves[i], strlen(keep_themselves[i])))
+            return false;
+    return true;
+}
+
+/* NULL where none is kept, or none that the driver takes. */
+static cl_program read_binary(fcs_cl *cl, const char *key, const char *options)
+{
+    size_t n = 0;
+    unsigned char *bytes = (unsigned char *)fcs_cl_cache_read(cl, "program", key, &n);
+    cl_int code = CL_INVALID_BINARY, taken = CL_SUCCESS;
+    cl_program made = NULL, program = NULL;
+    if (bytes)
+        made = clCreateProgramWithBinary(cl->context, 1, &cl->id, &n,
+                                         (const unsigned char *[]){bytes}, &taken, &code);
+    if (code == CL_SUCCESS)
+        code = taken;
+    program = finish(cl, made, options, &code);
+    if (made && !program)
+        clReleaseProgram(made);
+    free(bytes);
+    return program;
+}
+
+static void write_binary(fcs_cl *cl, const char *key, cl_program program)
+{
+    size_t n = 0;
+    if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof n, &n, NULL) != CL_SUCCESS || !n)
+        return;
+    unsigned char *bytes = malloc(n); /* without it the program is built again the next time */
+    if (bytes &&
+        clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof bytes, &bytes, NULL) == CL_SUCCESS)
+        fcs_cl_cache_write(cl, "program", key, bytes, n);
+    free(bytes);
+}
+
+/* ---- building ---- */
+static cl_program build_source(fcs_cl *cl, const char *source, const char *options,
+                               const char *what)
 {
     cl_int code;
-    char all[512];
-    snprintf(all, sizeof all, "%s%s %s%s", standard_options, cl->cpu ? " -DFCS_CPU" : "",
+    cl_program made = clCreateProgramWithSource(cl->context, 1, &source, NULL, &code);
+    if (code != CL_SUCCESS) {
+        fcs_cl_fail(cl, code, "building %s", what);
+        return NULL;
+    }
+    cl_program program = finish(cl, made, options, &code);
+    if (!program) {
+        report_build(cl, made, code, what);
+        clReleaseProgram(made);
+    }
+    return program;
+}
+
+static cl_program build(fcs_cl *cl, const char *source, const char *options, const char *what)
+{
+    char all[512], key[600];
+    bool kept = wants_binaries(cl);
+    snprintf(all, sizeof all, "%s %s%s", standard_options,
              cl->exact_division ? "-cl-fp32-correctly-rounded-divide-sqrt " : "",
              options ? options : "");
-    cl_program program = clCreateProgramWithSource(cl->context, 1, &source, NULL, &code);
-    if (code == CL_SUCCESS) {
-        code = clBuildProgram(program, 1, &cl->id, all, NULL, NULL);
-        if (code == CL_SUCCESS)
-            return program;
-        report_build(cl, program, code, what);
-        clReleaseProgram(program);
-    } else {
-        fcs_cl_fail(cl, code, "building %s", what);
-    }
-    return NULL;
+    snprintf(key, sizeof key, "%s %zu %016llx", all, strlen(source),
+             (unsigned long long)fcs_hash(source));
+    cl_program program = kept ? read_binary(cl, key, all) : NULL;
+    if (program)
+        return program;
+    program = build_source(cl, source, all, what);
+    if (program && kept)
+        write_binary(cl, key, program);
+    return program;
 }
 
 /* The key names file and options and has generated source in full: no two programs share it. */
