@@ -31,15 +31,10 @@ typedef FCS_JOIN(int, FCS_V) VI;
 #define FCS_LANE_IDS ((int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
 #endif
 
-/* Items i of 0 .. n - 1: on a processor a block of neighbours each, elsewhere neighbours side by
- * side. */
-#ifdef FCS_CPU
+/* Items i of 0 .. n - 1, a block of neighbours each: long ones on a processor, of one item
+ * elsewhere. */
 #define FCS_ITEMS(i, n, block)                                                                     \
     for (int i = (int)get_global_id(0) * (block), i##_end = min(i + (block), n); i < i##_end; i++)
-#else
-#define FCS_ITEMS(i, n, block)                                                                     \
-    for (int i = (int)get_global_id(0); i < (n); i += (int)get_global_size(0))
-#endif
 
 #define FCS_ONE ((V)(1.0f))
 #define FCS_ZERO ((V)(0.0f))

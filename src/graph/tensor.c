@@ -21,6 +21,15 @@ fcs_tensor *fcs_tensor_new(fcs_context *ctx, const char *name, fcs_shape shape)
     if (!t)
         return NULL;
     size_t bytes = (size_t)fcs_shape_floats(shape) * sizeof(float);
+    size_t largest = ctx->backend->slab_bytes ? ctx->backend->slab_bytes(ctx) : bytes;
+    if (bytes > largest) {
+        fcs_fail(e, FCS_FAILED,
+                 "tensor %s: needs %.1f MiB, the device's largest buffer is %.1f MiB: use another "
+                 "device, or make it smaller",
+                 name ? name : "", (double)bytes / 1048576, (double)largest / 1048576);
+        free(t);
+        return NULL;
+    }
     t->ctx = ctx;
     t->shape = shape;
     t->name = fcs_strdup(e, name ? name : "");

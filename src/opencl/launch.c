@@ -1,15 +1,17 @@
 /* launch.c: launches: a kernel with its arguments and size, made once and queued again and again.
  *
- * Less than a second of work is queued at a time: some drivers kill what takes longer, and a user
- * wants to stop. How much that is is measured: work (floats moved and operations) by the time of
- * the last wait. Waiting sleeps through most of the expected time, since some drivers spin. */
+ * Less than a second of work is queued at a time, and on what may drive a display a kernel of more
+ * than a tenth is queued in pieces: some drivers kill what takes longer, and a user wants to stop.
+ * How much that is is measured: work (floats moved and operations) by the time of the last wait.
+ * Waiting sleeps through most of the expected time, since some drivers spin. */
 #include "opencl/opencl.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static const double queued_seconds = 0.3, first_rate = 2e9;
+static const double queued_seconds = 0.3, kernel_seconds = 0.1, held_seconds = 0.02,
+                    first_rate = 2e9;
 
 /* ---- making ---- */
 static fcs_cl_launch *current(fcs_cl_launches *l) { return &l->items[l->n - 1]; }
@@ -152,8 +154,7 @@ fcs_status fcs_cl_finish(fcs_cl *cl)
 {
     if (!fcs_cl_alive(cl))
         return FCS_FAILED;
-    double rate = cl->rate > 0 ? cl->rate : first_rate, begun = fcs_seconds();
-    double expected = cl->rate > 0 ? cl->queued / rate - (begun - cl->waited) : 0;
+    double expected = cl->rate > 0 ? cl->queued / cl->rate - (fcs_seconds() - cl->waited) : 0;
     cl_int code = clFlush(cl->queue);
     if (code == CL_SUCCESS && expected > 0.01) {
         double nap = 0.8 * expected < 1 ? 0.8 * expected : 1;
@@ -166,27 +167,51 @@ fcs_status fcs_cl_finish(fcs_cl *cl)
     double now = fcs_seconds(), took = now - cl->waited;
     if (cl->queued > 0 && took > 0)
         cl->rate = cl->rate > 0 ? 0.5 * (cl->rate + cl->queued / took) : cl->queued / took;
-    cl->queued = 0;
+    cl->queued = cl->held = 0;
     cl->waited = now;
     return FCS_OK;
+}
+
+/* Groups first .. first + n - 1 of the launch, which are `work` of it. */
+static fcs_status queue_piece(fcs_cl *cl, const fcs_cl_launch *c, size_t first, size_t n,
+                              double work, const char *where)
+{
+    double rate = cl->rate > 0 ? cl->rate : first_rate;
+    size_t offset = first * c->local, size = n * c->local;
+    cl_int code = clEnqueueNDRangeKernel(cl->queue, c->kernel, 1, first ? &offset : NULL, &size,
+                                         &c->local, 0, NULL, NULL);
+    cl->queued += work;
+    cl->held += work;
+    if (code == CL_SUCCESS && cl->sync)
+        code = clFinish(cl->queue);
+    else if (code == CL_SUCCESS && cl->held > rate * held_seconds) {
+        code = clFlush(cl->queue);
+        cl->held = 0;
+    }
+    if (code != CL_SUCCESS)
+        return fcs_cl_fail(cl, code, "%s (kernel %s)", where, c->name);
+    return cl->queued > rate * queued_seconds ? fcs_cl_finish(cl) : FCS_OK;
 }
 
 static fcs_status queue_one(fcs_cl *cl, const fcs_cl_launch *c, uint64_t seed, uint64_t step,
                             const char *where)
 {
+    double longest = (cl->rate > 0 ? cl->rate : first_rate) * kernel_seconds;
+    size_t groups = c->global / c->local;
+    size_t most = groups, first = 0;
+    if (!cl->cpu && c->work > longest) /* a processor shares its time anyway */
+        most = (size_t)((double)groups * longest / c->work) + 1;
     cl_int code = c->random >= 0 ? set_random(c, seed, step) : CL_SUCCESS;
-    if (!(cl->queued > 0))
-        cl->waited = fcs_seconds();
-    if (code == CL_SUCCESS)
-        code = clEnqueueNDRangeKernel(cl->queue, c->kernel, 1, NULL, &c->global, &c->local, 0, NULL,
-                                      NULL);
-    if (code == CL_SUCCESS && cl->sync)
-        code = clFinish(cl->queue);
     if (code != CL_SUCCESS)
         return fcs_cl_fail(cl, code, "%s (kernel %s)", where, c->name);
-    cl->queued += c->work;
-    double rate = cl->rate > 0 ? cl->rate : first_rate;
-    return cl->queued > rate * queued_seconds ? fcs_cl_finish(cl) : FCS_OK;
+    if (!(cl->queued > 0))
+        cl->waited = fcs_seconds();
+    fcs_status s = FCS_OK;
+    for (size_t n; s == FCS_OK && first < groups; first += n) {
+        n = most < groups - first ? most : groups - first;
+        s = queue_piece(cl, c, first, n, c->work * (double)n / (double)groups, where);
+    }
+    return s;
 }
 
 fcs_status fcs_cl_queue(fcs_cl_launches *l, size_t first, size_t end, uint64_t seed, uint64_t step,

@@ -6,12 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-static fcs_status too_large(fcs_cl *cl, size_t bytes)
+static double mebibytes(size_t bytes) { return (double)bytes / 1048576; }
+
+/* All but what a display and other programs need. */
+static size_t usable_bytes(const fcs_cl *cl)
 {
-    return fcs_fail(&cl->ctx->error, FCS_FAILED,
-                    "device %s: needs %.1f MiB more, the device has %.1f MiB in all: make crops, "
-                    "batch or tiles smaller, or use another device",
-                    cl->name, (double)bytes / 1048576, (double)cl->memory_bytes / 1048576);
+    const size_t kept = (size_t)400 << 20, share = cl->memory_bytes / 8;
+    return cl->memory_bytes - (share < kept ? share : kept);
+}
+
+/* Tensors come first and the one arena last, so that this is what a run needs, said before it
+ * begins. */
+static bool has_room(fcs_cl *cl, size_t bytes)
+{
+    size_t usable = usable_bytes(cl);
+    if (cl->used_bytes <= usable && bytes <= usable - cl->used_bytes)
+        return true;
+    fcs_fail(&cl->ctx->error, FCS_FAILED,
+             "device %s: %.1f MiB are needed, it has %.1f MiB, %.1f MiB of them to be used: make "
+             "crops, batch or tiles smaller, or use another device",
+             cl->name, mebibytes(cl->used_bytes) + mebibytes(bytes), mebibytes(cl->memory_bytes),
+             mebibytes(usable));
+    return false;
 }
 
 static bool slab_new(fcs_cl *cl, size_t bytes, cl_mem *out)
@@ -19,11 +35,21 @@ static bool slab_new(fcs_cl *cl, size_t bytes, cl_mem *out)
     const float zero = 0;
     cl_int code;
     *out = clCreateBuffer(cl->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    if (code != CL_SUCCESS) {
+        *out = NULL; /* what the device holds is not touched: it is not given up */
+        fcs_fail(&cl->ctx->error, FCS_FAILED,
+                 "device %s: gives no buffer of %.1f MiB (error %d): it has %.1f MiB, %.1f MiB of "
+                 "them are in use here, the rest by others?",
+                 cl->name, mebibytes(bytes), (int)code, mebibytes(cl->memory_bytes),
+                 mebibytes(cl->used_bytes));
+        return false;
+    }
+    code = clEnqueueFillBuffer(cl->queue, *out, &zero, sizeof zero, 0, bytes, 0, NULL, NULL);
     if (code == CL_SUCCESS)
-        code = clEnqueueFillBuffer(cl->queue, *out, &zero, sizeof zero, 0, bytes, 0, NULL, NULL);
+        code = clFinish(cl->queue);
     if (code != CL_SUCCESS)
-        fcs_cl_fail(cl, code, "%.1f MiB of memory (the device has %.1f MiB)",
-                    (double)bytes / 1048576, (double)cl->memory_bytes / 1048576);
+        fcs_cl_fail(cl, code, "%.1f MiB of memory (it has %.1f MiB)", mebibytes(bytes),
+                    mebibytes(cl->memory_bytes));
     return code == CL_SUCCESS;
 }
 
@@ -31,12 +57,8 @@ void *fcs_cl_memory_new(fcs_context *ctx, size_t bytes, bool zero)
 {
     fcs_cl *cl = ctx->device;
     (void)zero; /* it always is */
-    if (!fcs_cl_alive(cl))
+    if (!fcs_cl_alive(cl) || !has_room(cl, bytes))
         return NULL;
-    if (bytes > cl->memory_bytes) {
-        too_large(cl, bytes);
-        return NULL;
-    }
     fcs_cl_memory *m = fcs_alloc(&ctx->error, sizeof *m);
     if (!m)
         return NULL;
@@ -50,6 +72,7 @@ void *fcs_cl_memory_new(fcs_context *ctx, size_t bytes, bool zero)
         good = slab_new(cl, left < m->slab_bytes ? left : m->slab_bytes, &m->slabs[i]);
         m->n_slabs += m->slabs[i] != NULL;
     }
+    cl->used_bytes += m->bytes;
     if (good)
         return m;
     fcs_cl_memory_free(ctx, m);
@@ -62,6 +85,7 @@ void fcs_cl_memory_free(fcs_context *ctx, void *memory)
     fcs_cl_memory *m = memory;
     if (!m)
         return;
+    cl->used_bytes -= m->bytes;
     for (int i = 0; i < m->n_slabs && !cl->lost; i++)
         clReleaseMemObject(m->slabs[i]);
     free(m->slabs);
