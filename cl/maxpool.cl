@@ -14,17 +14,16 @@ kernel void max_pool(global const float *x, int x_at, global const float *v, int
         int w = p % y_w, q = p / y_w, h = q % y_h, r = q / y_h, d = r % y_d, n = r / y_d;
         int d0 = d * s_d - lo_d, h0 = h * s_h - lo_h, w0 = w * s_w - lo_w;
         V best = 0, value = 0;
-        bool started = false;
+        int started = 0; /* a mask: Oclgrind 21.10 chooses wrongly between vectors by a scalar */
         for (int a = max(d0, 0); a < min(d0 + k_d, x_d); a++)
             for (int b = max(h0, 0); b < min(h0 + k_h, x_h); b++)
                 for (int e = max(w0, 0); e < min(w0 + k_w, x_w); e++) {
                     int from = (((n * x_d + a) * x_h + b) * x_w + e) * cs + c;
                     V xs = FCS_LOAD(x + x_at + from), vs = FCS_LOAD(v + v_at + from);
-                    VI larger = (VI)(xs > best || xs != xs);
-                    larger = started ? larger : (VI)(-1);
+                    VI larger = (xs > best) | (xs != xs) | (VI)(started - 1);
                     value = FCS_SELECT(larger, vs, value);
                     best = FCS_SELECT(larger, xs, best);
-                    started = true;
+                    started = 1;
                 }
         FCS_STORE(value, y + y_at + at);
     }

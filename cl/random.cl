@@ -6,7 +6,7 @@
 /* Word `index` of the stream. */
 uint random_word(uint seed_lo, uint seed_hi, uint step_lo, uint step_hi, uint stream, uint index)
 {
-    uint c0 = index / 4, c1 = step_hi << 16 | step_hi >> 16, c2 = step_lo, c3 = stream;
+    uint c0 = index / 4, c1 = rotate(step_hi, 16u), c2 = step_lo, c3 = stream;
     uint k0 = seed_lo, k1 = seed_hi;
     for (int round = 0; round < 10; round++) {
         uint low0 = 0xD2511F53u * c0, high0 = mul_hi(0xD2511F53u, c0);
@@ -23,11 +23,12 @@ uint random_word(uint seed_lo, uint seed_hi, uint step_lo, uint step_hi, uint st
 }
 
 /* The top bit is the sign; v = 2 * the others + 1 chooses, by its octave and the next three bits, a
- * cubic, and t by the 24 bits behind. */
+ * cubic, and t by the 24 bits behind. (Neither here nor above a << n | b >> (32 - n): compilers make
+ * one instruction of it, which Oclgrind 21.10 does not know.) */
 float normal_of(uint word)
 {
     uint v = word << 1 | 1u, octave = clz(v), fraction = v << octave << 1;
-    constant const float *c = table[octave * 8 + (fraction >> 29)];
+    constant const float(*rows)[4] = table + octave * 8, *c = rows[fraction >> 29];
     float t = (float)(int)(fraction >> 5 & 0xffffffu) * 0x1p-24f;
     float x = c[3] * t;
     x = x + c[2];

@@ -318,6 +318,16 @@ static fcs_status check_case(checker *k, const fcs_case *c)
     return status;
 }
 
+/* What limits are compared with: operations, or numbers that come in and go out. */
+static double size_of(const fcs_case *c)
+{
+    const fcs_apply_args *a = &c->args;
+    double moved = (double)fcs_shape_count(a->out), flops = a->op->flops ? a->op->flops(a) : 0;
+    for (int i = 0; i < a->n_in; i++)
+        moved += (double)fcs_shape_count(a->in[i]);
+    return flops > moved ? flops : moved;
+}
+
 static fcs_status check_op(checker *k, const fcs_op *op)
 {
     fcs_case *cases = NULL;
@@ -326,7 +336,8 @@ static fcs_status check_op(checker *k, const fcs_op *op)
     if (status == FCS_OK)
         status = check_samples(k, op, cases, n);
     for (int i = 0; i < n && status == FCS_OK && !k->ctx->interrupted; i++)
-        status = check_case(k, &cases[i]);
+        if (!(k->options->limit > 0) || size_of(&cases[i]) <= k->options->limit)
+            status = check_case(k, &cases[i]);
     fcs_case_list_free(cases, n);
     fcs_status finished = finish_op(k, op);
     return status != FCS_OK ? status : finished;

@@ -9,6 +9,8 @@ static const cli_option options[] = {
      "one case, as a failed row's repeat line gives it", 0, 0},
     {"isa", 0, CLI_TEXT, CLI_AT(isa), "NAME", "one instruction set (all that the machine has)", 0,
      0},
+    {"limit", 0, CLI_REAL, CLI_AT(limit), "N",
+     "only cases of at most so many operations: for slow devices", 1, 1e18},
     {"failures", 0, CLI_FLAG, CLI_AT(failures), NULL, "print the rows that fail only", 0, 0},
     {"model", 0, CLI_TEXT, CLI_AT(model), "RUN",
      "a run's whole training step on the device, node by node against the cpu", 0, 0},
@@ -29,9 +31,14 @@ static const char *const examples[] = {
 
 static int run_check(const cli_args *a)
 {
-    const fcs_check_options o = {
-        .ops = a->ops, .cases = a->one_case, .isa = a->isa, .failures_only = a->failures};
-    fcs_context *ctx = cli_open(a, NULL);
+    const fcs_check_options o = {.ops = a->ops,
+                                 .cases = a->one_case,
+                                 .isa = a->isa,
+                                 .failures_only = a->failures,
+                                 .limit = a->limit};
+    cli_args args = *a;
+    args.untrusted = true; /* a check says what is wrong */
+    fcs_context *ctx = cli_open(&args, NULL);
     if (!ctx)
         return FCS_FAILED;
     fcs_table *t = NULL;
