@@ -2,8 +2,9 @@
  *
  * y = A' [(G w) * (B' x)] gives dw = G' sum over tiles of [(A gy) * (B' x)]: per point, the product
  * of two matrices that are as long as there are tiles. A work item has a group of x's channels, a
- * group of gy's, and a part of the tiles: their sums S[point][x channel][gy channel] stay in the
- * second cache. Products of a block of tiles are summed in order, blocks are added up in order
+ * group of gy's, and a part of the tiles: their sums S[point][x channel][gy channel]. Groups are as
+ * large as the third cache allows: both images are transformed once for each group of the other's
+ * channels. Products of a block of tiles are summed in order, blocks are added up in order
  * within a part, parts at the end: lengths are fixed by the problem, so neither the rounding nor
  * the error depends on threads, and no sum is long (one over all tiles would lose two digits). */
 #include "cpu/kernels/conv.h"
@@ -13,8 +14,8 @@ enum {
     BLOCK = 32,            /* tiles summed in one go */
     BLOCKS = 8,            /* blocks of a part, if memory allows: longer sums pass the bound */
     STRIP = 16,            /* channels are grouped by so many */
-    GROUP = 2,             /* strips of a group */
-    PARTS = 32,            /* work items wanted, by parts of the tiles if need be */
+    SUM_FLOATS = 1 << 18,  /* wanted size of a group's sums */
+    PARTS = 16,            /* work items wanted, by parts of the tiles if need be */
     PART_FLOATS = 1 << 21, /* of all parts' results */
     THIRD = FCS_MR / 3
 };
@@ -25,6 +26,7 @@ typedef struct tiled {
     fcs_transform forward, spread, back;
     int64_t points, reads, results;
     int64_t tiles, blocks, parts;
+    int64_t group;                  /* channels of a group, of x and of gy */
     int64_t strips, groups;         /* of x: kernels that add up x channels */
     int64_t lanes, lane_groups;     /* of gy: channels */
     int64_t plane_x, plane_y, taps; /* taps of one of the kernels that add up */
@@ -37,6 +39,15 @@ typedef struct tiled {
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/* Large groups transform less often, as long as their sums stay near. */
+static int64_t group_of(int64_t points)
+{
+    int64_t group = 2 * STRIP;
+    while (points * 4 * group * group <= SUM_FLOATS)
+        group *= 2;
+    return group;
+}
 
 static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
 {
@@ -58,18 +69,18 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
         f->back.to[i] = t[i].taps;
     }
     f->strips = f->reads * fcs_channel_stride(a->in[0].n[FCS_C]) / STRIP;
-    f->groups = ceil_div(f->strips, GROUP);
     f->lanes = fcs_channel_stride(a->in[1].n[FCS_C]);
-    f->lane_groups = ceil_div(f->lanes, GROUP * STRIP);
+    f->group = group_of(f->points);
+    f->groups = ceil_div(f->strips * STRIP, f->group);
+    f->lane_groups = ceil_div(f->lanes, f->group);
     f->blocks = ceil_div(f->tiles, BLOCK);
     int64_t floats = fcs_shape_floats(a->out), parts = ceil_div(f->blocks, BLOCKS);
     if (parts * f->groups * f->lane_groups < PARTS)
         parts = ceil_div(PARTS, f->groups * f->lane_groups);
     f->parts = least(parts, least(f->blocks, 1 + PART_FLOATS / floats));
-    f->plane_x = f->plane_y = fcs_plane(BLOCK * GROUP * STRIP);
+    f->plane_x = f->plane_y = fcs_plane(BLOCK * f->group);
     f->local_floats =
-        (size_t)(f->points * (f->plane_x + f->plane_y + fcs_plane(GROUP * STRIP * GROUP * STRIP) +
-                              GROUP * STRIP));
+        (size_t)(f->points * (f->plane_x + f->plane_y + fcs_plane(f->group * f->group) + f->group));
 }
 
 static size_t tiled_places(const tiled *f)
@@ -124,12 +135,13 @@ static void strides(const tiled *f, int64_t plane, int64_t ys[3])
     ys[0] = ys[1] * f->t[1].points;
 }
 
+/* Strips of one kernel that follow one another are read together. */
 static void tile_x(const tiled *f, const work *w, int64_t n, const fcs_tile_place *const p[3],
                    float *v, float *patch)
 {
-    int64_t ys[3];
+    int64_t ys[3], width;
     strides(f, f->plane_x, ys);
-    for (int64_t s = 0; s < w->rows; s += STRIP) {
+    for (int64_t s = 0; s < w->rows; s += width) {
         fcs_tile_box b = {.n = n};
         int64_t c[3], xs[3], channel = strip_channel(f, w->strip + s / STRIP, c);
         for (int k = 0; k < 3; k++) {
@@ -137,8 +149,9 @@ static void tile_x(const tiled *f, const work *w, int64_t n, const fcs_tile_plac
             b.step[k] = p[k]->read_step;
             b.count[k] = f->t[k].points;
         }
-        const float *x = fcs_tile_pixels(&f->x, &b, channel, STRIP, xs, patch);
-        for (int64_t lane = 0; lane < STRIP; lane += FCS_VLEN)
+        width = least(w->rows - s, f->x.cs - channel);
+        const float *x = fcs_tile_pixels(&f->x, &b, channel, width, xs, patch);
+        for (int64_t lane = 0; lane < width; lane += FCS_VLEN)
             FCS_SYM(transform)(&f->forward, x + lane, xs, v + s + lane, ys);
     }
 }
@@ -226,31 +239,43 @@ static void sum_block(const tiled *f, const work *w, const float *v, const float
         }
 }
 
-/* dw = G' S, to where it belongs in out, [gy channel][tap][x channel]. */
-static void sums_back(const tiled *f, const work *w, const float *s, float *out)
+/* One vector of gy's lanes from `at` on, a strip of x: y[tap][x channel][lane] to where it belongs
+ * in out, [gy channel][tap][x channel]. */
+static void write_back(const tiled *f, const work *w, int64_t strip, int64_t at, const float *y,
+                       float *out)
 {
-    float y[FCS_TILING_POINTS * FCS_VLEN];
     const fcs_conv_dims d[3] = {f->t[0].dims, f->t[1].dims, f->t[2].dims};
-    int64_t xs[3],
-        ys[3] = {f->t[1].taps * f->t[2].taps * FCS_VLEN, f->t[2].taps * FCS_VLEN, FCS_VLEN};
     int64_t filter = d[0].kernel * d[1].kernel * d[2].kernel * f->out.cs;
-    strides(f, fcs_plane(w->rows * w->columns), xs);
-    for (int64_t row = 0; row < w->rows; row++) {
-        int64_t c[3], channel = strip_channel(f, w->strip + row / STRIP, c) + row % STRIP;
-        for (int64_t at = 0; at < w->columns && channel < f->x.shape.n[FCS_C]; at += FCS_VLEN) {
-            int64_t lanes = least(FCS_VLEN, f->gy.shape.n[FCS_C] - w->lane - at), j[3], k[3];
-            FCS_SYM(transform)(&f->back, s + row * w->columns + at, xs, y, ys);
-            for (int64_t tap = 0; tap < f->taps; tap++) {
-                fcs_split(tap, f->t[1].taps, f->t[2].taps, j);
-                for (int i = 0; i < 3; i++)
-                    k[i] = fcs_tile_tap(&f->t[i], c[i], 0, j[i]);
-                float *to = out + (w->lane + at) * filter + channel +
-                            ((k[0] * d[1].kernel + k[1]) * d[2].kernel + k[2]) * f->out.cs;
-                for (int64_t l = 0; l < lanes && k[0] >= 0 && k[1] >= 0 && k[2] >= 0; l++)
-                    to[l * filter] = y[tap * FCS_VLEN + l];
-            }
-        }
+    int64_t c[3], j[3], k[3], channel = strip_channel(f, strip, c);
+    int64_t n = least(STRIP, f->x.shape.n[FCS_C] - channel),
+            lanes = least(FCS_VLEN, f->gy.shape.n[FCS_C] - w->lane - at);
+    for (int64_t tap = 0; tap < f->taps; tap++, y += STRIP * FCS_VLEN) {
+        fcs_split(tap, f->t[1].taps, f->t[2].taps, j);
+        for (int i = 0; i < 3; i++)
+            k[i] = fcs_tile_tap(&f->t[i], c[i], 0, j[i]);
+        if (k[0] < 0 || k[1] < 0 || k[2] < 0)
+            continue;
+        float *to = out + (w->lane + at) * filter + channel +
+                    ((k[0] * d[1].kernel + k[1]) * d[2].kernel + k[2]) * f->out.cs;
+        for (int64_t l = 0; l < lanes; l++, to += filter)
+            for (int64_t row = 0; row < n; row++)
+                to[row] = y[row * FCS_VLEN + l];
     }
+}
+
+/* dw = G' S; y: taps x STRIP x VLEN floats of scratch. */
+static void sums_back(const tiled *f, const work *w, const float *s, float *y, float *out)
+{
+    int64_t xs[3], tap = STRIP * FCS_VLEN,
+                   ys[3] = {f->t[1].taps * f->t[2].taps * tap, f->t[2].taps * tap, tap};
+    strides(f, fcs_plane(w->rows * w->columns), xs);
+    for (int64_t strip = 0; strip < w->rows; strip += STRIP)
+        for (int64_t at = 0; at < w->columns; at += FCS_VLEN) {
+            for (int64_t row = 0; row < STRIP; row++)
+                FCS_SYM(transform)
+            (&f->back, s + (strip + row) * w->columns + at, xs, y + row * FCS_VLEN, ys);
+            write_back(f, w, w->strip + strip / STRIP, at, y, out);
+        }
 }
 
 static void sum_items(void *arg, int64_t begin, int64_t end, int thread)
@@ -258,14 +283,13 @@ static void sum_items(void *arg, int64_t begin, int64_t end, int thread)
     const tiled *f = arg;
     size_t each = fcs_lines(f->local_floats * sizeof(float)) / sizeof(float);
     float *v = f->local + (size_t)thread * each, *y = v + f->points * f->plane_x,
-          *s = y + f->points * f->plane_y,
-          *patch = s + f->points * fcs_plane(GROUP * STRIP * GROUP * STRIP);
+          *s = y + f->points * f->plane_y, *patch = s + f->points * fcs_plane(f->group * f->group);
     for (int64_t item = begin; item < end; item++) {
         int64_t part = item % f->parts, lanes = item / f->parts % f->lane_groups,
                 strips = item / f->parts / f->lane_groups;
-        work w = {.strip = strips * GROUP, .lane = lanes * GROUP * STRIP};
-        w.rows = least(GROUP, f->strips - w.strip) * STRIP;
-        w.columns = least(GROUP * STRIP, f->lanes - w.lane);
+        work w = {.strip = strips * f->group / STRIP, .lane = lanes * f->group};
+        w.rows = least(f->group, (f->strips - w.strip) * STRIP);
+        w.columns = least(f->group, f->lanes - w.lane);
         memset(s, 0, (size_t)(f->points * fcs_plane(w.rows * w.columns)) * sizeof *s);
         for (int64_t b = part * f->blocks / f->parts; b < (part + 1) * f->blocks / f->parts; b++) {
             int64_t first = b * BLOCK, tiles = least(BLOCK, f->tiles - first);
@@ -278,7 +302,7 @@ static void sum_items(void *arg, int64_t begin, int64_t end, int thread)
             }
             sum_block(f, &w, v, y, tiles, s);
         }
-        sums_back(f, &w, s,
+        sums_back(f, &w, s, v,
                   f->parts > 1 ? f->partial + part * fcs_shape_floats(f->out.shape) : f->out.p);
     }
 }

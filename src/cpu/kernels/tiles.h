@@ -22,25 +22,23 @@ static inline void fcs_split(int64_t i, int64_t n1, int64_t n2, int64_t at[3])
     at[2] = i % n2;
 }
 
-/* `width` channels from `channel` on of the box's pixels, zeros outside the image. */
+/* `width` channels from `channel` on of the box's pixels, zeros outside the image; width is a
+ * multiple of FCS_VLEN. Small images are all border: no division, no call per pixel. */
 static inline void fcs_tile_copy(const fcs_view *image, const fcs_tile_box *b, int64_t channel,
                                  int64_t width, float *y)
 {
     const int64_t *size = image->shape.n + FCS_D;
-    for (int64_t i = 0; i < b->count[0] * b->count[1] * b->count[2]; i++, y += width) {
-        int64_t at[3], p = b->n;
-        bool inside = true;
-        fcs_split(i, b->count[1], b->count[2], at);
-        for (int k = 0; k < 3; k++) {
-            int64_t q = b->first[k] + b->step[k] * at[k];
-            inside = inside && q >= 0 && q < size[k];
-            p = p * size[k] + q;
+    for (int64_t i = 0, z = b->first[0]; i < b->count[0]; i++, z += b->step[0])
+        for (int64_t j = 0, v = b->first[1]; j < b->count[1]; j++, v += b->step[1]) {
+            bool row = z >= 0 && z < size[0] && v >= 0 && v < size[1];
+            int64_t line = ((b->n * size[0] + z) * size[1] + v) * size[2], u = b->first[2];
+            for (int64_t k = 0; k < b->count[2]; k++, u += b->step[2], y += width) {
+                bool inside = row && u >= 0 && u < size[2];
+                const float *x = inside ? image->p + (line + u) * image->cs + channel : NULL;
+                for (int64_t lane = 0; lane < width; lane += FCS_VLEN)
+                    fcs_vstore(y + lane, inside ? fcs_vload(x + lane) : (fcs_vf){0});
+            }
         }
-        if (inside)
-            memcpy(y, image->p + p * image->cs + channel, (size_t)width * sizeof *y);
-        else
-            memset(y, 0, (size_t)width * sizeof *y);
-    }
 }
 
 /* The box's pixels from `channel` on, where they lie or, where some are outside, in patch; and
