@@ -36,6 +36,7 @@ static const char *const conv_cases[] = {
     "in=1x16x1x14x9,40x16x1x4x2 form=1,3,3",
     "in=1x16x1x6x33,16x16x1x2x2 pad_lo=0,1,0 pad_hi=0,0,1 form=2",
     "in=1x16x1x14x15,16x16x1x3x3 pad_lo=0,-3,1 pad_hi=0,1,-2 form=2 origin=0,5,3",
+    "in=1x16x1x16x24,16x16x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=2", /* 4 x 24 tiles: whole blocks */
     NULL,
 };
 static const char *const conv_dx_cases[] = {
@@ -72,6 +73,7 @@ static const char *const conv_dx_cases[] = {
     "in=1x40x1x11x8,40x16x1x4x2 size=1,14,9 form=1,3,3",
     "in=1x16x1x6x33,16x16x1x2x2 pad_lo=0,1,0 pad_hi=0,0,1 size=1,6,33 form=2",
     "in=1x16x1x7x5,16x16x1x5x5 stride=1,2,3 pad_lo=0,3,0 pad_hi=0,1,2 form=2 origin=0,5,3",
+    "in=1x16x1x16x24,16x16x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=2 size=1,16,24",
     NULL,
 };
 static const char *const conv_dw_cases[] = {
@@ -107,6 +109,7 @@ static const char *const conv_dw_cases[] = {
     "in=1x16x1x9x14,1x16x1x9x14 pad_lo=0,3,1 pad_hi=0,3,1 size=1,7,3 form=1,1,4",
     "in=1x16x1x14x9,1x40x1x11x8 size=1,4,2 form=1,3,3",
     "in=1x16x1x6x33,1x16x1x6x33 pad_lo=0,1,0 pad_hi=0,0,1 size=1,2,2 form=2",
+    "in=1x16x1x16x24,1x16x1x16x24 pad_lo=0,1,1 pad_hi=0,1,1 form=2 size=1,3,3",
     NULL,
 };
 static const char *const conv_bench[] = {

@@ -69,7 +69,7 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
     f->columns = fcs_channel_stride(a->out.n[FCS_C]);
     f->chunks = (f->columns + CHUNK - 1) / CHUNK;
     int64_t block = f->tiles / (4 * threads);
-    f->block = block > BLOCK ? BLOCK : (block / FCS_MR + 1) * FCS_MR;
+    f->block = block >= BLOCK ? BLOCK : (block / FCS_MR + 1) * FCS_MR;
     f->plane_in = fcs_plane(f->block * f->depth);
     f->plane_out = fcs_plane(f->block * least(f->columns, CHUNK));
     int64_t work = f->points * (f->plane_in + f->plane_out + fcs_channel_stride(f->channels)),
