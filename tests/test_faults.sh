@@ -75,8 +75,15 @@ faulty ../../dev/null/no "" $first_check || fail "no cache: $(cat "$work/message
 env -u HOME -u XDG_CACHE_HOME "$facies" $first_check > /dev/null 2> "$work/message" || fail "neither HOME nor XDG_CACHE_HOME"
 says "neither XDG_CACHE_HOME nor HOME" "no home"
 
+# Any kernel that leaves something out: found.
+for kernel in gather weights sum random chain multiply; do
+    export FAULTY_KERNEL="$kernel"
+    faulty "wrong-$kernel" short=1 $first_check # which may find it too
+    says "failed its self-test" "kernel $kernel leaves a group out"
+done
 # A device that computes large products wrong: found, refused, listed; used by who asks for it.
 wrong="short=5000"
+export FAULTY_KERNEL=multiply
 image="$work/ti.png"
 "$facies" synth channels --size 96x96 --seed 3 -o "$image" || fail "synth"
 run="--set train.checkpoint_every=5 --set train.sample_every=1000 --set train.log_every=1 --set train.batch=1
