@@ -2,10 +2,10 @@
  *
  * Less than a second of work is queued at a time, and on what may drive a display a kernel of more
  * than a tenth is queued in pieces: some drivers kill what takes longer, and a user wants to stop.
- * How much that is is measured: work (floats moved and operations) by the time of the last wait.
- * Waiting sleeps through most of the expected time, since some drivers spin. */
+ * How much that is is measured: work (floats moved and operations) by the time of the last wait. */
 #include "opencl/opencl.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -150,23 +150,35 @@ static cl_int set_random(const fcs_cl_launch *c, uint64_t seed, uint64_t step)
     return code;
 }
 
+/* Waiting spins a core with some drivers of GPUs: where the same work was waited for before, the
+ * most of that time is slept through. */
+static void nap(const fcs_cl *cl)
+{
+    double left = cl->last_seconds - (fcs_seconds() - cl->waited);
+    bool known = fabs(cl->queued - cl->last_work) <= 0.01 * cl->last_work;
+    if (cl->cpu || !known || !(left > 0.002))
+        return;
+    left = 0.8 * left < 0.9 ? 0.8 * left : 0.9;
+    nanosleep(&(struct timespec){.tv_nsec = (long)(left * 1e9)}, NULL);
+}
+
 fcs_status fcs_cl_finish(fcs_cl *cl)
 {
     if (!fcs_cl_alive(cl))
         return FCS_FAILED;
-    double expected = cl->rate > 0 ? cl->queued / cl->rate - (fcs_seconds() - cl->waited) : 0;
     cl_int code = clFlush(cl->queue);
-    if (code == CL_SUCCESS && expected > 0.01) {
-        double nap = 0.8 * expected < 1 ? 0.8 * expected : 1;
-        nanosleep(&(struct timespec){.tv_nsec = (long)(nap * 999999999)}, NULL);
-    }
-    if (code == CL_SUCCESS)
+    if (code == CL_SUCCESS) {
+        nap(cl);
         code = clFinish(cl->queue);
+    }
     if (code != CL_SUCCESS)
         return fcs_cl_fail(cl, code, "waiting for it");
     double now = fcs_seconds(), took = now - cl->waited;
-    if (cl->queued > 0 && took > 0)
+    if (cl->queued > 0 && took > 0) {
         cl->rate = cl->rate > 0 ? 0.5 * (cl->rate + cl->queued / took) : cl->queued / took;
+        cl->last_work = cl->queued;
+        cl->last_seconds = took;
+    }
     cl->queued = cl->held = 0;
     cl->waited = now;
     return FCS_OK;

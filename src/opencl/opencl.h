@@ -41,7 +41,8 @@ typedef struct fcs_cl {
     size_t n_programs, programs_capacity;
     double queued, rate; /* work since the last wait; work per second, as measured (launch.c) */
     double held;         /* part of it that the driver was not told to begin with */
-    double waited;       /* when the last wait ended */
+    double waited;       /* when the last wait ended, or the work since then began */
+    double last_work, last_seconds; /* of the last wait */
 } fcs_cl;
 /* Records "what: the code's name"; fatal codes mark the device as lost. Returns FCS_FAILED. */
 fcs_status fcs_cl_fail(fcs_cl *cl, cl_int code, const char *format, ...) FCS_PRINTF(3, 4);
