@@ -29,6 +29,6 @@ make -s check TESTS="tests/test_devices.sh tests/test_opencl tests/test_training
 status=$?
 sed -n '/^PASS\|^FAIL\|^SKIP\|^ERROR/p' intel.log
 [ "$status" = 0 ] || cat intel.log
-count() { sed -n "s/^# $1: *//p" intel.log | awk '{ n += $1 } END { print n + 0 }'; }
+count() { sed -n "/^Testsuite summary/,\$s/^# $1: *//p" intel.log | awk '{ n += $1 } END { print n + 0 }'; }
 echo "$(count PASS) passed, $(($(count FAIL) + $(count ERROR))) failed, $(count SKIP) skipped"
 exit "$status"
