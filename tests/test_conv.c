@@ -231,6 +231,23 @@ static void check_forms(const fcs_isa *isa, problem *p)
     }
 }
 
+/* Images of 96 tiles of 2 x 2 or 3 x 3 results, and of 288: four blocks of the longest length for
+ * one thread, and for three. */
+static void check_blocks(const fcs_isa *isa)
+{
+    static const int64_t size[][2] = {{16, 24}, {24, 36}, {32, 36}, {48, 54}};
+    for (int i = 0; i < 4; i++) {
+        problem p = {.op = "conv"};
+        for (int k = 0; k < 3; k++) {
+            p.attrs.i[FCS_CONV_STRIDE + k] = p.attrs.i[FCS_CONV_DILATION + k] = 1;
+            p.attrs.i[FCS_CONV_PAD_LO + k] = p.attrs.i[FCS_CONV_PAD_HI + k] = k > 0;
+        }
+        p.in0 = p.out = fcs_shape_of(1, 8, 1, size[i][0], size[i][1]);
+        p.in1 = fcs_shape_of(8, 8, 1, 3, 3);
+        check_forms(isa, &p);
+    }
+}
+
 /* The three ops on a convolution of random form: they have the same shapes, in other roles. */
 static void check_convolution(const fcs_isa *isa, bool volume, int64_t ci, int64_t co)
 {
@@ -381,6 +398,7 @@ int main(void)
         if ((*isa)->available()) {
             check_isa(*isa);
             CHECK(tiles > 12); /* tried in a form of their own */
+            check_blocks(*isa);
         }
     }
     return test_end();
