@@ -178,7 +178,13 @@ typedef struct fcs_evaluate_options {
     int max_lag;      /* 0: half of the crop */
     int period;       /* whose multiples the repetition test looks at, pixels; 0: 32 */
     uint64_t seed;
-    const char *html; /* a page with tables and curve plots, or NULL */
+    const char *html;     /* a page with tables and curve plots, or NULL */
+    const char *features; /* safetensors of a net that facies knows: adds distances over what it
+                             sees, named after it; or NULL */
+    int64_t tile, stride; /* cut the real images into tiles, all of which are samples, scaled to the
+                             generated images' side; 0: no; stride 0: that of the tile */
+    const char *resize;   /* scale all images to the crop's side: "cover" (the shorter side fits) or
+                             "stretch" (both); NULL: no */
 } fcs_evaluate_options;
 
 /* Compares sets of generated images with a real image. generated[i] names a file or folder: one set
@@ -337,12 +343,13 @@ typedef struct fcs_generate_options {
     int periodic;         /* latent index modulo the period: exact tiling without edges */
     int median;           /* side of a median filter, odd; 0: none */
     int has_threshold;
-    double threshold;                          /* in [0,1] */
+    double threshold; /* in [0,1] */
     /* Of runs that make phases: "labels": the data's grey levels; "grey": shades evenly from 0 to 1
-     * (255 in files); "onehot": a file for each phase, FILE-phase1.tif, white where it is (images: a
-     * channel each, 0 or 1). NULL: labels in files, grey in images. */
+     * (255 in files); "onehot": a file for each phase, FILE-phase1.tif, white where it is (images:
+     * a channel each, 0 or 1). NULL: labels in files, grey in images. */
     const char *format;
-    const double *density; /* wanted shares of the phases, or NULL; of runs that learnt to take them */
+    const double
+        *density; /* wanted shares of the phases, or NULL; of runs that learnt to take them */
     int n_density;
     fcs_voxel voxel;                           /* written where the format has a place for it */
     size_t memory;                             /* bytes of scratch to stay under; 0: 512 MiB */
@@ -381,9 +388,11 @@ typedef struct fcs_compare_options {
     const char *metrics; /* as in fcs_evaluate_options */
     int count, crops;    /* images of each run (0: 32), crops of its data (0: 64) */
     uint64_t seed;
-    const char *html; /* a page: samples, metrics, curves, recipes side by side; or NULL */
+    const char *html;     /* a page: samples, metrics, curves, recipes side by side; or NULL */
+    const char *features; /* as in fcs_evaluate_options */
 } fcs_compare_options;
-/* Measures images of each run against its training data: a row a run and metric. */
+/* Measures images of each run against its training data, cut and scaled as in training: a row a run
+ * and metric. */
 FCS_API fcs_status fcs_compare(fcs_context *ctx, const char *const *runs, int n,
                                const fcs_compare_options *options, fcs_table **out);
 
@@ -406,10 +415,10 @@ typedef struct fcs_check_options {
  * FCS_MISMATCH when a row fails; the table is set then too. */
 FCS_API fcs_status fcs_check(fcs_context *ctx, const fcs_check_options *options, fcs_table **out);
 
-/* A run's whole training step, from its last checkpoint, on the context's device and on the CPU (the
- * portable instruction set where the device is the CPU), node by node: each node gets the CPU's
- * inputs. A row per plan and op with its worst node, and one per node out of bounds. Nothing is
- * written to the run. */
+/* A run's whole training step, from its last checkpoint, on the context's device and on the CPU
+ * (the portable instruction set where the device is the CPU), node by node: each node gets the
+ * CPU's inputs. A row per plan and op with its worst node, and one per node out of bounds. Nothing
+ * is written to the run. */
 FCS_API fcs_status fcs_check_model(fcs_context *ctx, const char *folder, fcs_table **out);
 
 typedef struct fcs_bench_options {

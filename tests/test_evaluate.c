@@ -116,7 +116,7 @@ static fcs_table *evaluate(lab *l, const char *real, const char *generated,
 static void check_equal(const fcs_table *a, const fcs_table *b, double tolerance)
 {
     CHECK(a && b && fcs_table_rows(a) == fcs_table_rows(b) &&
-          fcs_table_rows(a) == 48); /* lags end at 24: one row of a lag, 10 */
+          fcs_table_rows(a) == 61); /* lags end at 24: one row of a lag, 10 */
     if (!a || !b)
         return;
     int value = column(a, "value"), worst = 0;
@@ -236,7 +236,7 @@ static void test_real_inside(lab *l)
         below += fcs_table_number(one, r, column(one, "real")) < 100;
         checked++;
     }
-    CHECK(checked == 12 && below > 0);
+    CHECK(checked == 15 && below > 0);
     fcs_table *exact = evaluate(l, "pages", "stack.tif", &o);
     CHECK(exact && isnan(find(exact, "tau", NULL, "1", "x", at, "real")));
     fcs_table_free(one);
@@ -360,9 +360,10 @@ static void test_page(lab *l)
     char *html = fcs_file_read(&l->ctx->error, page, (size_t)64 << 20, NULL);
     CHECK(html != NULL);
     if (html) {
-        /* tau, c2, s2 x two phases x two axes; four pictures of each set. */
-        CHECK(count_of(html, "<svg") == 12 && count_of(html, "</svg>") == 12);
-        CHECK(count_of(html, "src=\"data:image/png;base64,iVBORw0KGgo") == 8);
+        /* tau, c2, s2 x two phases x two axes, spectrum, correlation x two axes; four pictures of
+         * each set, four pairs. */
+        CHECK(count_of(html, "<svg") == 15 && count_of(html, "</svg>") == 15);
+        CHECK(count_of(html, "src=\"data:image/png;base64,iVBORw0KGgo") == 12);
         CHECK(count_of(html, "a&lt;b&gt;&amp;.tif") > 0 && count_of(html, "<b>&") == 0);
         CHECK(count_of(html, "<script") == 0 &&
               count_of(html, "http") == 0); /* nothing from elsewhere */
@@ -414,14 +415,102 @@ static void make_pictures(lab *l)
 static void remove_pictures(lab *l)
 {
     static const char *const names[] = {
-        "pages/0.png", "pages/1.png", "pages/2.png", "pages/3.png",      "stack.tif", "a<b>&.tif",
-        "labels.tif",  "signs.tif",   "soft.tif",    "wild.tif",         "black.png", "large.png",
-        "cube.tif",    "page.html",   "three.tif",   "three-labels.tif", "layers.tif"};
+        "copies.tif",  "wide.png",         "tile.png",  "labels.png", "pages/0.png", "pages/1.png",
+        "pages/2.png", "pages/3.png",      "stack.tif", "a<b>&.tif",  "labels.tif",  "signs.tif",
+        "soft.tif",    "wild.tif",         "black.png", "large.png",  "cube.tif",    "page.html",
+        "three.tif",   "three-labels.tif", "layers.tif"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unlink(in_folder(l, names[i]));
     rmdir(in_folder(l, "pages"));
     rmdir(in_folder(l, "empty"));
     CHECK(rmdir(l->folder) == 0); /* nothing else was left behind */
+}
+
+/* Pages that are mirrored and turned copies of the real ones are found; variety in closed form. */
+static double mirrored(int64_t k, int64_t y, int64_t x) { return pattern(k, x, SIDE - 1 - y); }
+
+static void test_copies(lab *l)
+{
+    write_image(l, "copies.tif", FCS_F32, SIDE, 0, PAGES, 1, mirrored);
+    const fcs_evaluate_options o = {.metrics = "nearest,variety"};
+    fcs_table *pages = evaluate(l, "pages", "copies.tif", &o);
+    CHECK(pages && fcs_table_rows(pages) == 2);
+    CHECK_NEAR(find(pages, "nearest_pixels", NULL, NULL, NULL, NULL, "value"), 0, 0);
+    CHECK(find(pages, "nearest_pixels", NULL, NULL, NULL, NULL, "real") > 0.3);
+    double sum = 0, want = 0;
+    for (int a = 0; a < PAGES; a++)
+        for (int b = a + 1; b < PAGES; b++) {
+            sum = 0;
+            for (int64_t i = 0; i < SIDE * SIDE; i++)
+                sum += pattern(a, i / SIDE, i % SIDE) != pattern(b, i / SIDE, i % SIDE);
+            want += sqrt(sum / (SIDE * SIDE)) / (PAGES * (PAGES - 1) / 2);
+        }
+    CHECK_NEAR(find(pages, "variety_pixels", NULL, NULL, NULL, NULL, "value"), want, 1e-6);
+    CHECK_NEAR(find(pages, "variety_pixels", NULL, NULL, NULL, NULL, "real"), want, 1e-6);
+    fcs_table_free(pages);
+}
+
+/* Tiles of the real image are all of its samples; what does not fit together is refused. */
+static void test_tiles(lab *l)
+{
+    write_image(l, "wide.png", FCS_U8, 2 * SIDE, 0, 1, 255, plain);
+    write_image(l, "tile.png", FCS_U8, SIDE, 0, 1, 255, plain);
+    fcs_evaluate_options o = {.metrics = "nearest_pixels", .tile = SIDE, .stride = 8};
+    fcs_table *t = evaluate(l, "wide.png", "tile.png", &o);
+    CHECK_NEAR(find(t, "nearest_pixels", NULL, NULL, NULL, NULL, "value"), 0, 0);
+    fcs_table_free(t);
+    o = (fcs_evaluate_options){.metrics = "share", .resize = "stretch", .crop = SIDE / 2};
+    t = evaluate(l, "wide.png", "tile.png", &o);
+    int64_t above = 0, blocks = SIDE / 2; /* of 4 x 4 pixels */
+    for (int64_t b = 0; b < blocks * blocks; b++) {
+        int sum = 0;
+        for (int64_t i = 0; i < 16; i++)
+            sum += pattern(0, b / blocks * 4 + i / 4, b % blocks * 4 + i % 4);
+        above += sum > 8;
+    }
+    CHECK_NEAR(find(t, "share", NULL, "1", NULL, NULL, "real"),
+               (double)above / (double)(blocks * blocks), 1e-9);
+    fcs_table_free(t);
+    /* The same when the phases are spelt 0 and 1. */
+    write_image(l, "labels.png", FCS_U8, 2 * SIDE, 0, 1, 1, plain);
+    t = evaluate(l, "labels.png", "tile.png", &o);
+    CHECK_NEAR(find(t, "share", NULL, "1", NULL, NULL, "real"),
+               (double)above / (double)(blocks * blocks), 1e-9);
+    fcs_table_free(t);
+    static const struct {
+        fcs_evaluate_options o;
+        const char *word;
+    } bad[] = {{{.tile = 500}, "smaller than the tile"},
+               {{.stride = 5}, "--tile"},
+               {{.resize = "both"}, "cover or stretch"},
+               {{.metrics = "frechet"}, "--features"},
+               {{.features = "nowhere.safetensors"}, "nowhere.safetensors"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK(!evaluate(l, "wide.png", "tile.png", &bad[i].o));
+        CHECK(strstr(fcs_message(l->ctx), bad[i].word));
+    }
+}
+
+/* With a net, where one is at hand: a set against itself, and against another. */
+static void test_features(lab *l)
+{
+    char net[600];
+    const char *shared = getenv("FACIES_SHARED");
+    snprintf(net, sizeof net, "%s/data/pretrained/tiny_darknet.safetensors",
+             shared ? shared : "../shared");
+    if (access(net, R_OK) != 0) {
+        printf("no %s: distances over features are not tested here\n", net);
+        return;
+    }
+    const fcs_evaluate_options o = {.metrics = "frechet,kernel,nearest,variety", .features = net};
+    fcs_table *same = evaluate(l, "pages", "pages", &o),
+              *other = evaluate(l, "pages", "soft.tif", &o);
+    CHECK(same && fcs_table_rows(same) == 6 && strstr(l->notes, "4 samples for 128 features"));
+    CHECK_NEAR(find(same, "frechet_tiny_darknet", NULL, NULL, NULL, NULL, "value"), 0, 1e-6);
+    CHECK_NEAR(find(same, "nearest_tiny_darknet", NULL, NULL, NULL, NULL, "value"), 0, 1e-6);
+    CHECK(find(other, "frechet_tiny_darknet", NULL, NULL, NULL, NULL, "value") > 1e-3);
+    fcs_table_free(same);
+    fcs_table_free(other);
 }
 
 int main(void)
@@ -445,6 +534,9 @@ int main(void)
     test_refusals(&l);
     test_page(&l);
     test_threads(&l);
+    test_copies(&l);
+    test_tiles(&l);
+    test_features(&l);
     remove_pictures(&l);
     fcs_close(l.ctx);
     return test_end();

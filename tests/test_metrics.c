@@ -340,7 +340,9 @@ static void test_table(void)
     for (int i = 0; i < fcs_metric_count; i++) {
         const fcs_metric *m = &fcs_metrics[i];
         CHECK(m->name && m->title && m->definition && m->source);
-        CHECK((m->kind == FCS_METRIC_CURVE) == (!m->measure && !m->measure_phases));
+        CHECK((m->kind == FCS_METRIC_SCALAR || m->kind == FCS_METRIC_HISTOGRAM) ==
+              (m->measure || m->measure_phases));
+        CHECK((m->kind == FCS_METRIC_SET) == (m->between != NULL));
         CHECK((m->kind == FCS_METRIC_HISTOGRAM) == (m->chi_scale > 0));
     }
 }

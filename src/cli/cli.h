@@ -42,7 +42,7 @@ typedef struct cli_args {
     int64_t size[3];
     const char *device, *json, *csv, *html, *output, *metrics, *ops, *one_case, *isa, *model,
         *slices, *format, *voxel, *unit, *transparent, *phases, *density;
-    const char *sweep;
+    const char *sweep, *features, *resize;
     int64_t rows;
     cli_words data, set, operands;
 } cli_args;

@@ -11,6 +11,10 @@ static const cli_option options[] = {
     {"metrics", 0, CLI_TEXT, CLI_AT(metrics), "A,B", "only these metrics (facies list metrics)", 0,
      0},
     {"crops", 0, CLI_INT, CLI_AT(crops), "N", "random crops of the training data (64)", 2, 100000},
+    {"features", 0, CLI_TEXT, CLI_AT(features), "FILE",
+     "weights of SqueezeNet 1.0 or Tiny Darknet (safetensors): adds the Frechet and kernel "
+     "distances, nearest images and variety in what it sees, named after it",
+     0, 0},
     {"seed", 0, CLI_INT, CLI_AT(seed), "S", "seed of images and crops (0)", 0, 9007199254740992.0},
     CLI_TABLE_OPTIONS,
     CLI_COMPUTE_OPTIONS,
@@ -30,6 +34,7 @@ static int run_compare(const cli_args *a)
         .crops = (int)a->crops,
         .seed = (uint64_t)a->seed,
         .html = a->html,
+        .features = a->features,
     };
     fcs_context *ctx = cli_open(a, NULL);
     if (!ctx)
@@ -45,8 +50,9 @@ const cli_command cli_compare = {
     "compare",
     "RUN...",
     "lay runs side by side: curves, samples, metrics",
-    "Generates images with each RUN, measures them against its training data and prints a row per "
-    "run and metric. --html writes one page without other files: the runs, samples made from the "
+    "Generates images with each RUN, measures them against its training data, cut and scaled as in "
+    "training, and prints a row per run and metric. --html writes one page without other files: "
+    "the runs, samples made from the "
     "same seeds, metrics in columns, the curves of each loss in one plot, and the recipes.",
     options,
     CLI_COUNT(options),

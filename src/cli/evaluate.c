@@ -22,6 +22,18 @@ static const cli_option options[] = {
     {"period", 0, CLI_INT, CLI_AT(period), "N",
      "volumes: look for repetition at the multiples of N pixels (32)", 4, 4096},
     {"seed", 0, CLI_INT, CLI_AT(seed), "S", "seed of the crops (0)", 0, 9007199254740992.0},
+    {"features", 0, CLI_TEXT, CLI_AT(features), "FILE",
+     "weights of SqueezeNet 1.0 or Tiny Darknet (safetensors): adds the Frechet and kernel "
+     "distances, nearest images and variety in what it sees, named after it",
+     0, 0},
+    {"tile", 0, CLI_INT, CLI_AT(tile), "N",
+     "cut the real images into tiles of N x N pixels, scaled to the generated images' side: all of "
+     "them are compared with, as in training with --tile",
+     1, 65536},
+    {"stride", 0, CLI_INT, CLI_AT(stride), "N",
+     "from one tile to the next, pixels (that of the tile)", 1, 65536},
+    {"resize", 0, CLI_TEXT, CLI_AT(resize), "cover|stretch",
+     "scale all images first: until the shorter side fits, or both sides", 0, 0},
     {"html", 0, CLI_TEXT, CLI_AT(html), "FILE",
      "a page with tables and curves beside the real ones' envelope", 0, 0},
     CLI_TABLE_OPTIONS,
@@ -38,6 +50,8 @@ static const char *const examples[] = {
     "one metric, as JSON",
     "facies evaluate anode.png volume.tif --crop 64 --html volume.html",
     "a volume seen across each axis beside a micrograph, and as a whole",
+    "facies evaluate tiles/ gan/ vae/ --features squeezenet1_0.safetensors --html compare.html",
+    "distances over the features of a net; nearest real images and variety",
     NULL};
 
 static int run_evaluate(const cli_args *a)
@@ -52,6 +66,10 @@ static int run_evaluate(const cli_args *a)
         .period = (int)a->period,
         .seed = (uint64_t)a->seed,
         .html = a->html,
+        .features = a->features,
+        .tile = a->tile,
+        .stride = a->stride,
+        .resize = a->resize,
     };
     fcs_context *ctx = cli_open(a, NULL);
     if (!ctx)
@@ -70,7 +88,8 @@ const cli_command cli_evaluate = {
     "compare generated images with a real one",
     "Compares sets of generated images (a file or a folder each) with the real image: total "
     "variation, connectivity, "
-    "two-point correlation, local binary patterns, histograms of gradients, shares of the phases. "
+    "two-point correlation, local binary patterns, histograms of gradients and of grey levels, "
+    "shares of the phases, sharpness, variety, nearest real image. "
     "Each row has the value, "
     "the real image's, and the floor: what random crops of the real image give against each other. "
     "Curves: the share of lags at which "

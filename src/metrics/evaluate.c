@@ -1,11 +1,15 @@
 /* evaluate.c: sets of generated pictures beside real ones. */
 #include "metrics/evaluate.h"
+#include "metrics/features.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const int table_lags[] = {10, 25, 50, 100, 200};
 enum { TABLE_LAGS = sizeof table_lags / sizeof table_lags[0], DEFAULT_CROPS = 100 };
+enum {
+    MOST_PAIRED = 400
+}; /* samples that are compared with all of a set: pairs grow with its square */
 
 /* ---- statistics over the samples of a set; NaN is left out ---- */
 
@@ -51,14 +55,21 @@ static spread spread_at(const fcs_protocol *p, const fcs_evaluated *set, const f
     return spread_of(set->profiles, set->crops.n, p->length, slot->at + (size_t)index);
 }
 
+/* Of so many samples each such one is paired. */
+static int every_of(const fcs_evaluated *set)
+{
+    return (set->crops.n + MOST_PAIRED - 1) / MOST_PAIRED;
+}
+
 /* Mean chi-square over all pairs (a, b) of two sets, or of different samples of one. */
 static double mean_chi(const fcs_protocol *p, const fcs_evaluated *a, const fcs_evaluated *b,
                        const fcs_slot *slot)
 {
     double sum = 0;
     int64_t pairs = 0;
-    for (int i = 0; i < a->crops.n; i++)
-        for (int k = a == b ? i + 1 : 0; k < b->crops.n; k++, pairs++)
+    int da = every_of(a), db = every_of(b);
+    for (int i = 0; i < a->crops.n; i += da)
+        for (int k = a == b ? i + db : 0; k < b->crops.n; k += db, pairs++)
             sum += fcs_chi_square(profile_of(p, a, i, slot), profile_of(p, b, k, slot), slot->n);
     return pairs ? slot->metric->chi_scale * sum / (double)pairs : (double)NAN;
 }
@@ -103,7 +114,7 @@ static double samples_inside(const fcs_protocol *p, const fcs_evaluated *set,
     for (int h = 1; h < slot->n; h++) {
         if (spread_at(p, real, slot, h).n == 0)
             continue;
-        for (int i = 0; i < set->crops.n; i++, all++)
+        for (int i = 0; i < set->crops.n; i += every_of(set), all++)
             inside +=
                 is_inside(p, real, slot, h, set == real ? i : -1, profile_of(p, set, i, slot)[h]);
     }
@@ -128,27 +139,28 @@ static fcs_status find_value(fcs_error *e, const fcs_protocol *p, fcs_evaluated 
                        (fcs_finding){slot, at, index, s.mean, r.mean, r.deviation, r.low, r.high});
 }
 
-typedef fcs_status finder(fcs_error *e, const fcs_protocol *p, fcs_evaluated *set,
+typedef fcs_status finder(fcs_context *ctx, const fcs_protocol *p, fcs_evaluated *set,
                           const fcs_evaluated *real, const fcs_slot *slot);
 
-static fcs_status find_scalar(fcs_error *e, const fcs_protocol *p, fcs_evaluated *set,
+static fcs_status find_scalar(fcs_context *ctx, const fcs_protocol *p, fcs_evaluated *set,
                               const fcs_evaluated *real, const fcs_slot *slot)
 {
-    return find_value(e, p, set, real, slot, FCS_AT_VALUE, 0);
+    return find_value(&ctx->error, p, set, real, slot, FCS_AT_VALUE, 0);
 }
 
-static fcs_status find_histogram(fcs_error *e, const fcs_protocol *p, fcs_evaluated *set,
+static fcs_status find_histogram(fcs_context *ctx, const fcs_protocol *p, fcs_evaluated *set,
                                  const fcs_evaluated *real, const fcs_slot *slot)
 {
     double floor = mean_chi(p, real, real, slot);
     return add_finding(
-        e, set,
+        &ctx->error, set,
         (fcs_finding){slot, FCS_AT_VALUE, 0, mean_chi(p, set, real, slot), floor, floor, NAN, NAN});
 }
 
-static fcs_status find_curve(fcs_error *e, const fcs_protocol *p, fcs_evaluated *set,
+static fcs_status find_curve(fcs_context *ctx, const fcs_protocol *p, fcs_evaluated *set,
                              const fcs_evaluated *real, const fcs_slot *slot)
 {
+    fcs_error *e = &ctx->error;
     double own = samples_inside(p, real, real, slot);
     double again = real->again ? mean_inside(p, real->again, real, slot) : (double)NAN;
     fcs_status status =
@@ -165,15 +177,25 @@ static fcs_status find_curve(fcs_error *e, const fcs_protocol *p, fcs_evaluated 
     return status;
 }
 
-static fcs_status find_all(fcs_error *e, const fcs_protocol *p, fcs_evaluated *set,
+static fcs_status find_between(fcs_context *ctx, const fcs_protocol *p, fcs_evaluated *set,
+                               const fcs_evaluated *real, const fcs_slot *slot)
+{
+    fcs_finding f = {slot, FCS_AT_VALUE, 0, NAN, NAN, NAN, NAN, NAN};
+    (void)p;
+    fcs_status status = slot->metric->between(ctx, set, real, &f);
+    return status == FCS_OK ? add_finding(&ctx->error, set, f) : status;
+}
+
+static fcs_status find_all(fcs_context *ctx, const fcs_protocol *p, fcs_evaluated *set,
                            const fcs_evaluated *real)
 {
     static finder *const finders[] = {[FCS_METRIC_SCALAR] = find_scalar,
                                       [FCS_METRIC_HISTOGRAM] = find_histogram,
-                                      [FCS_METRIC_CURVE] = find_curve};
+                                      [FCS_METRIC_CURVE] = find_curve,
+                                      [FCS_METRIC_SET] = find_between};
     fcs_status status = FCS_OK;
     for (int i = 0; i < p->n_slots && status == FCS_OK; i++)
-        status = finders[p->slots[i].metric->kind](e, p, set, real, &p->slots[i]);
+        status = finders[p->slots[i].metric->kind](ctx, p, set, real, &p->slots[i]);
     return status;
 }
 
@@ -229,6 +251,13 @@ static void tell_verdicts(fcs_context *ctx, const fcs_evaluated *set)
                  FCS_PERIOD_MOST);
 }
 
+const char *fcs_slot_name(const fcs_slot *slot, char *buffer, size_t size)
+{
+    snprintf(buffer, size, "%s%s%s", slot->metric->name, slot->net ? "_" : "",
+             slot->net ? slot->net : "");
+    return buffer;
+}
+
 const char *fcs_finding_label(const fcs_finding *f, char *buffer, size_t size)
 {
     static const char *const labels[] = {NULL,
@@ -237,8 +266,10 @@ const char *fcs_finding_label(const fcs_finding *f, char *buffer, size_t size)
                                          "share_of_sample_lags_in_envelope_percent",
                                          "whole",
                                          NULL};
+    const char *word = f->slot->metric->x_word;
     if (f->at == FCS_AT_LAG || f->at == FCS_AT_WHOLE_LAG) {
-        snprintf(buffer, size, f->at == FCS_AT_LAG ? "lag %d" : "whole, lag %d", f->lag);
+        snprintf(buffer, size, "%s%s %d", f->at == FCS_AT_LAG ? "" : "whole, ", word ? word : "lag",
+                 f->lag);
         return buffer;
     }
     return labels[f->at];
@@ -255,16 +286,16 @@ const char *fcs_evaluated_name(const fcs_evaluated *set, char *buffer, size_t si
 static fcs_status add_row(fcs_error *e, fcs_table *t, const fcs_evaluated *set,
                           const fcs_finding *f)
 {
-    char buffer[40], phase[8];
+    char buffer[40], name[80], phase[8];
     const char axis[2] = {f->slot->axis, 0}, across[2] = {set->across, 0};
     bool whole = f->at == FCS_AT_WHOLE || f->at == FCS_AT_WHOLE_LAG;
     snprintf(phase, sizeof phase, "%d", f->slot->phase);
-    return fcs_table_add(e, t, "ssssssdddddss", set->set->name, f->slot->metric->name,
-                         f->slot->thresholded ? "thresholded" : "raw",
-                         f->slot->phase >= 0 ? phase : NULL, axis[0] ? axis : NULL,
-                         fcs_finding_label(f, buffer, sizeof buffer), f->value, f->real, f->floor,
-                         f->low, f->high, across[0] && !whole ? across : NULL,
-                         f->slot->metric->definition);
+    return fcs_table_add(
+        e, t, "ssssssdddddss", set->set->name, fcs_slot_name(f->slot, name, sizeof name),
+        f->slot->thresholded ? "thresholded" : "raw", f->slot->phase >= 0 ? phase : NULL,
+        axis[0] ? axis : NULL, fcs_finding_label(f, buffer, sizeof buffer), f->value, f->real,
+        f->floor, f->low, f->high, across[0] && !whole ? across : NULL,
+        f->slot->metric->definition);
 }
 
 static fcs_status make_table(fcs_error *e, const fcs_evaluated *sets, int n, fcs_table **out)
@@ -411,10 +442,12 @@ static fcs_status choose_rest(evaluation *v)
         status = fcs_protocol_make(e, o->metrics, &v->whole);
     }
     if (status == FCS_OK && v->crops.n_slots + v->whole.n_slots == 0)
-        status = fcs_fail(e, FCS_FAILED,
-                          "metrics: \"%s\" are taken on volumes of at least %d pages, and none is "
-                          "given",
-                          o->metrics ? o->metrics : "", FCS_VOLUME_PAGES);
+        status =
+            fcs_fail(e, FCS_FAILED,
+                     "metrics: nothing here that \"%s\" can be taken on: those of volumes need "
+                     "%d pages at least, nearest and variety single images, and those of a "
+                     "net's features need it: --features FILE",
+                     o->metrics ? o->metrics : "", FCS_VOLUME_PAGES);
     return status;
 }
 
@@ -514,8 +547,10 @@ static fcs_status evaluate_views(evaluation *v, fcs_table **out)
         status = choose_rest(v);
     if (status == FCS_OK)
         status = measure_all(v);
+    if (status == FCS_OK)
+        status = fcs_between_prepare(v->ctx, &v->crops, v->views, v->n_views);
     for (int i = 1; i < v->n_views && status == FCS_OK; i++) {
-        status = find_all(e, &v->crops, &v->views[i], &v->views[0]);
+        status = find_all(v->ctx, &v->crops, &v->views[i], &v->views[0]);
         if (status == FCS_OK)
             status = find_all_whole(e, &v->whole, &v->views[i], &v->views[0]);
         tell_verdicts(v->ctx, &v->views[i]);
@@ -532,6 +567,10 @@ static void evaluation_free(evaluation *v)
         free(v->views[i].profiles);
         free(v->views[i].whole);
         free(v->views[i].eighths);
+        free(v->views[i].values);
+        free(v->views[i].features);
+        free(v->views[i].near);
+        free(v->views[i].near_features);
         free(v->views[i].findings);
     }
     free(v->again.crops.places);
@@ -542,6 +581,7 @@ static void evaluation_free(evaluation *v)
     free(v->sets);
     free(v->crops.slots);
     free(v->whole.slots);
+    fcs_features_close(v->crops.features);
 }
 
 fcs_status fcs_evaluate(fcs_context *ctx, const char *real, const char *const *generated, int n,
@@ -556,6 +596,10 @@ fcs_status fcs_evaluate(fcs_context *ctx, const char *real, const char *const *g
     fcs_status status = v.sets ? fcs_set_read(ctx, real, &v.sets[0]) : FCS_FAILED;
     for (int s = 0; s < n && status == FCS_OK; s++)
         status = fcs_set_read(ctx, generated[s], &v.sets[s + 1]);
+    if (status == FCS_OK)
+        status = fcs_sets_fit(&ctx->error, v.sets, v.n_sets, v.o);
+    if (status == FCS_OK && v.o->features)
+        status = fcs_features_open(ctx, v.o->features, &v.crops.features);
     if (status == FCS_OK)
         status = evaluate_views(&v, out);
     evaluation_free(&v);

@@ -22,6 +22,7 @@ typedef struct fcs_set {
     const char *name; /* the path as given */
     fcs_source *sources;
     size_t n, capacity;
+    bool tiles; /* the pages of its files are tiles */
 } fcs_set;
 /* How a file's samples become [0,1] when it is looked at alone. Refuses floats beyond [-1,1] unless
  * they are levels. */
@@ -54,6 +55,9 @@ typedef struct fcs_crops {
 enum { FCS_VOLUME_PAGES = 16 };
 bool fcs_set_is_volume(const fcs_set *set);
 fcs_status fcs_set_read(fcs_context *ctx, const char *path, fcs_set *set);
+/* What the options say of tiles and scaling: tiles are of the real set, sets[0], alone; all sets
+ * are scaled. */
+fcs_status fcs_sets_fit(fcs_error *e, fcs_set *sets, int n, const fcs_evaluate_options *o);
 void fcs_set_free(fcs_set *set);
 /* Makes box no larger than any image of the set, as it lies across that axis. */
 void fcs_set_limit(const fcs_set *set, char across, fcs_box *box);
@@ -71,10 +75,11 @@ void fcs_crop_page(const fcs_crops *crops, int i, int64_t z, float *out);
 typedef struct fcs_slot { /* one metric in one variant, for one phase, along one axis */
     const fcs_metric *metric;
     bool thresholded;
-    int phase; /* -1: none */
-    char axis; /* 0: none */
-    int n;     /* values per sample */
-    size_t at; /* of the first in a profile */
+    int phase;       /* -1: none */
+    char axis;       /* 0: none */
+    int n;           /* values per sample; 0: of sets, not of samples */
+    size_t at;       /* of the first in a profile */
+    const char *net; /* whose features; NULL */
 } fcs_slot;
 typedef struct fcs_protocol { /* what is measured, and how */
     fcs_slot *slots;
@@ -86,6 +91,7 @@ typedef struct fcs_protocol { /* what is measured, and how */
     bool all_neighbours;
     int max_lag;
     int64_t period;
+    struct fcs_features *features; /* NULL: none asked for */
 } fcs_protocol;
 /* names: comma-separated; a name selects itself and all that begin with it ("tv", "lbp"); NULL:
  * all. p holds all but the slots; of a whole protocol there may be none. */
@@ -93,6 +99,16 @@ fcs_status fcs_protocol_make(fcs_error *e, const char *names, fcs_protocol *p);
 /* profiles: crops->n x p->length. */
 fcs_status fcs_measure_crops(fcs_context *ctx, const fcs_protocol *p, const fcs_crops *crops,
                              double **profiles);
+
+/* ---- between.c ---- */
+typedef struct fcs_near { /* the nearest real sample; index -1: not looked for */
+    int index;
+    double distance;
+} fcs_near;
+/* Values and features of all samples, and the nearest real ones, as far as the protocol wants them.
+ * sets[0] is the real one. */
+fcs_status fcs_between_prepare(fcs_context *ctx, const fcs_protocol *p, struct fcs_evaluated *sets,
+                               int n);
 
 /* ---- evaluate.c ---- */
 typedef enum fcs_at {
@@ -117,12 +133,18 @@ typedef struct fcs_evaluated { /* a set with everything known of it */
     double *whole;   /* of its volumes: the mean profile; NULL where there are none */
     double *eighths; /* of the real volumes cut in eight: a profile each */
     int n_eighths;
+    float *values;    /* of all samples in [0,1], where they are compared one by one; or NULL */
+    double *features; /* crops.n x n_features, or NULL */
+    int64_t n_features;
+    fcs_near *near, *near_features; /* crops.n each, or NULL */
     fcs_finding *findings;
     size_t n_findings, capacity;
     /* Of the real set: as many crops from other places, to tell what real itself scores; NULL where
      * each of its images is a sample and there are no others. */
     const struct fcs_evaluated *again;
 } fcs_evaluated;
+/* "frechet_squeezenet1_0": the metric's name, with the net's. */
+const char *fcs_slot_name(const fcs_slot *slot, char *buffer, size_t size);
 const char *fcs_finding_label(const fcs_finding *f, char *buffer,
                               size_t size); /* "lag 25", NULL for a plain value */
 

@@ -80,13 +80,19 @@ static fcs_status add_volumes(fcs_context *ctx, fcs_page *page, const fcs_protoc
 
 /* ---- the table ---- */
 
+/* Is the real value a floor that 0 stands below? */
+static bool is_floor(const fcs_metric *m)
+{
+    return m->kind == FCS_METRIC_HISTOGRAM || m->is_distance;
+}
+
 /* How far from real, in units of what real crops differ by among each other: 0 is real itself.
  * Chi-squares and envelope shares as multiples of, and points below, what real scores. */
 static double badness(const fcs_finding *f)
 {
     if (f->at == FCS_AT_MEAN_INSIDE || f->at == FCS_AT_SAMPLES_INSIDE)
         return fmax((isnan(f->real) ? 100 : f->real) - f->value, 0) / 10;
-    if (f->slot->metric->kind == FCS_METRIC_HISTOGRAM)
+    if (is_floor(f->slot->metric))
         return f->real > 0 ? fmax(f->value / f->real - 1, 0) : (double)NAN;
     return f->floor > 0 ? fabs(f->value - f->real) / f->floor : (double)NAN;
 }
@@ -109,7 +115,7 @@ static void add_real_cell(fcs_text *t, const fcs_finding *f)
 {
     fcs_text_add(t, "<td class=\"n\">");
     add_number(t, f->real, 4);
-    if (f->slot->metric->kind != FCS_METRIC_HISTOGRAM && !isnan(f->floor)) {
+    if (!is_floor(f->slot->metric) && !isnan(f->floor)) {
         fcs_text_add(t, " <small>&plusmn; ");
         add_number(t, f->floor, 2);
         fcs_text_add(t, "</small>");
@@ -132,12 +138,15 @@ static void add_value_cell(fcs_text *t, const fcs_finding *f)
 static void add_label_cells(fcs_text *t, const fcs_finding *f)
 {
     static const char *const inside[] = {
-        NULL, NULL, "mean curve: lags inside, %", "samples: lags inside, %", "whole volume", NULL};
+        NULL, NULL, "mean curve: inside, %", "samples: inside, %", "whole volume", NULL};
     const fcs_slot *s = f->slot;
+    char label[40];
     fcs_text_add(t, "<td title=\"");
     fcs_page_escape(t, s->metric->definition);
     fcs_text_add(t, "\">");
     fcs_page_escape(t, s->metric->title);
+    if (s->net)
+        fcs_text_add(t, ": %s", s->net);
     fcs_text_add(t, "</td><td class=\"soft\">%s</td><td class=\"soft\">",
                  s->thresholded ? "thresholded" : "raw");
     if (s->phase >= 0)
@@ -146,7 +155,7 @@ static void add_label_cells(fcs_text *t, const fcs_finding *f)
         fcs_text_add(t, "along %c", s->axis);
     fcs_text_add(t, "</td><td class=\"soft\">");
     if (f->at == FCS_AT_LAG || f->at == FCS_AT_WHOLE_LAG)
-        fcs_text_add(t, "%slag %d", f->at == FCS_AT_LAG ? "" : "whole volume, ", f->lag);
+        fcs_text_add(t, "%s", fcs_finding_label(f, label, sizeof label));
     else
         fcs_text_add(t, "%s", inside[f->at] ? inside[f->at] : "");
     fcs_text_add(t, "</td>");
@@ -225,12 +234,14 @@ static void envelope_fill(const fcs_protocol *p, const fcs_evaluated *set, const
     }
 }
 
-static void phase_name(const fcs_protocol *p, const fcs_slot *slot, char text[60])
+static void curve_name(const fcs_protocol *p, const fcs_slot *slot, char text[80])
 {
-    snprintf(text, 60, "phase %d%s", slot->phase,
+    char phase[60];
+    snprintf(phase, sizeof phase, slot->phase < 0 ? "grey values" : "phase %d%s", slot->phase,
              p->phases.n > 2 ? ""
              : slot->phase   ? " (above the threshold)"
                              : " (below the threshold)");
+    snprintf(text, 80, "%s%s%c", phase, slot->axis ? " along " : "", slot->axis);
 }
 
 /* samples: room for MOST_CURVES + 3 series. */
@@ -256,14 +267,14 @@ static void add_curve_plot(fcs_page *page, const fcs_protocol *p, const fcs_eval
                                .y = real->low};
     series[n] = series[n - 1];
     series[n++].y = real->high;
-    char title[80], phase[60];
-    phase_name(p, slot, phase);
-    snprintf(title, sizeof title, "%s along %c", phase, slot->axis);
-    bool unit = slot->metric->curve ==
-                0; /* tau fills [0,1]; the others are better seen in their own range */
+    char title[80];
+    const fcs_metric *m = slot->metric;
+    curve_name(p, slot, title);
+    /* tau fills [0,1]; the others are better seen in their own range */
+    bool unit = !m->trace && m->curve == 0;
     fcs_page_plot(page, &(fcs_plot){.title = title,
-                                    .x_label = "lag, pixels",
-                                    .y_label = slot->metric->name,
+                                    .x_label = m->x_label ? m->x_label : "lag, pixels",
+                                    .y_label = m->name,
                                     .n = n,
                                     .series = series,
                                     .y_low = 0,
@@ -319,6 +330,87 @@ static fcs_status add_all_curves(fcs_error *e, fcs_page *page, const fcs_protoco
         fcs_page_paragraph(page, "%s: %s.", metric->title, metric->definition);
         for (int s = 1; s < n && status == FCS_OK; s++)
             status = add_curves(e, page, p, sets, s, metric);
+    }
+    return status;
+}
+
+/* ---- nearest real images ---- */
+
+static int by_distance(const void *a, const void *b)
+{
+    double x = ((const fcs_near *)a)->distance, y = ((const fcs_near *)b)->distance;
+    return (x > y) - (x < y);
+}
+
+/* Samples a and b side by side. */
+static fcs_status add_pair(fcs_error *e, fcs_page *page, const fcs_evaluated *a, int i,
+                           const fcs_evaluated *b, int k, const char *caption)
+{
+    enum { GAP = 2 };
+    int64_t w = a->crops.box.width, h = a->crops.box.height, width = 2 * w + GAP;
+    float *both = fcs_alloc_array(e, (size_t)(width * h), sizeof *both);
+    if (!both)
+        return FCS_FAILED;
+    for (int64_t y = 0; y < h; y++) {
+        const size_t row = (size_t)w * sizeof *both;
+        memcpy(both + y * width, a->values + (i * h + y) * w, row);
+        memcpy(both + y * width + w + GAP, b->values + (k * h + y) * w, row);
+        both[y * width + w] = both[y * width + w + 1] = 0.5f;
+    }
+    const fcs_image image = {
+        .width = width, .height = h, .depth = 1, .channels = 1, .sample = FCS_F32, .data = both};
+    fcs_status status = fcs_page_image(e, page, &image, 0, 2 * PICTURE_PIXELS, caption);
+    free(both);
+    return status;
+}
+
+/* The samples that are nearest to a real one, the nearest first. */
+static fcs_status add_nearest_of(fcs_error *e, fcs_page *page, const fcs_evaluated *set,
+                                 const fcs_evaluated *real, const fcs_near *near, const char *where)
+{
+    typedef struct pair {
+        fcs_near near;
+        int sample;
+    } pair;
+    int n = set->crops.n;
+    pair *pairs = fcs_alloc_array(e, (size_t)n, sizeof *pairs);
+    char text[400];
+    if (!pairs)
+        return FCS_FAILED;
+    for (int i = 0; i < n; i++)
+        pairs[i] = (pair){near[i], i};
+    qsort(pairs, (size_t)n, sizeof *pairs, by_distance);
+    char name[300];
+    snprintf(text, sizeof text, "%s, in %s", fcs_evaluated_name(set, name, sizeof name), where);
+    fcs_page_subheading(page, text);
+    fcs_page_row_begin(page);
+    fcs_status status = FCS_OK;
+    for (int i = 0; i < n && i < PICTURES && status == FCS_OK; i++) {
+        if (pairs[i].near.index < 0)
+            continue;
+        snprintf(text, sizeof text, "sample %d, real %d: %.3g", pairs[i].sample,
+                 pairs[i].near.index, pairs[i].near.distance);
+        status = add_pair(e, page, set, pairs[i].sample, real, pairs[i].near.index, text);
+    }
+    fcs_page_row_end(page);
+    free(pairs);
+    return status;
+}
+
+static fcs_status add_nearest(fcs_error *e, fcs_page *page, const fcs_evaluated *sets, int n)
+{
+    fcs_status status = FCS_OK;
+    if (!sets[1].near && !sets[1].near_features)
+        return FCS_OK;
+    fcs_page_heading(page, "Nearest real images");
+    fcs_page_paragraph(page, "Left the generated image, right the real sample that is nearest to "
+                             "it (as it lies, though its mirrored and turned forms are looked at "
+                             "too); the closest pairs of each set. Copies show here.");
+    for (int s = 1; s < n && status == FCS_OK; s++) {
+        if (sets[s].near)
+            status = add_nearest_of(e, page, &sets[s], &sets[0], sets[s].near, "pixels");
+        if (status == FCS_OK && sets[s].near_features)
+            status = add_nearest_of(e, page, &sets[s], &sets[0], sets[s].near_features, "features");
     }
     return status;
 }
@@ -403,6 +495,8 @@ fcs_status fcs_evaluate_page(fcs_context *ctx, const fcs_protocol *p, const fcs_
         "yellow "
         "within two, red beyond. The envelope is the real samples' minimum to maximum.");
     add_findings(&page, sets, n, is_summary);
+    if (status == FCS_OK)
+        status = add_nearest(e, &page, sets, n);
     if (status == FCS_OK)
         status = add_all_curves(e, &page, p, sets, n);
     bool details = false;

@@ -4,7 +4,6 @@
 #ifndef FCS_FEATURES_H
 #define FCS_FEATURES_H
 
-#include "graph/graph.h"
 #include "image/picture.h"
 
 /* Weights by name while a net's graph is built. */

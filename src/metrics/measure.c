@@ -1,5 +1,6 @@
 /* measure.c: all selected metrics of a sample, as one row of numbers (its profile). */
 #include "metrics/evaluate.h"
+#include "metrics/features.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,9 @@ static fcs_status add_slot(fcs_error *e, fcs_protocol *p, size_t *capacity, fcs_
 {
     if (!fcs_grow(e, &p->slots, capacity, (size_t)p->n_slots + 1, sizeof *p->slots))
         return FCS_FAILED;
-    slot.n = slot.metric->bins ? slot.metric->bins : p->max_lag + 1;
+    slot.n = slot.metric->bins                     ? slot.metric->bins
+             : slot.metric->kind == FCS_METRIC_SET ? 0
+                                                   : p->max_lag + 1;
     slot.at = p->length;
     p->slots[p->n_slots++] = slot;
     p->length += (size_t)slot.n;
@@ -17,17 +20,22 @@ static fcs_status add_slot(fcs_error *e, fcs_protocol *p, size_t *capacity, fcs_
 static fcs_status add_metric(fcs_error *e, fcs_protocol *p, size_t *capacity, const fcs_metric *m)
 {
     static const char axes[] = "xyz";
-    int n_axes = !m->by_axis ? 1 : p->box.depth > 1 ? 3 : 2;
+    int n_axes = !m->by_axis ? 1 : p->box.depth > 1 && !m->trace ? 3 : 2;
     int n_phases = m->by_phase ? p->phases.n : 1;
+    int from = m->raw || m->only_raw ? 0 : 1, to = m->only_raw ? 1 : 2;
     fcs_status status = FCS_OK;
-    for (int thresholded = m->raw ? 0 : 1; thresholded < 2; thresholded++)
+    if ((m->of_features && !p->features) || (m->between && p->box.depth > 1))
+        return FCS_OK;
+    for (int thresholded = from; thresholded < to; thresholded++)
         for (int phase = 0; phase < n_phases; phase++)
             for (int a = 0; a < n_axes && status == FCS_OK; a++)
-                status = add_slot(e, p, capacity,
-                                  (fcs_slot){.metric = m,
-                                             .thresholded = thresholded,
-                                             .phase = m->by_phase ? phase : -1,
-                                             .axis = (char)(m->by_axis ? axes[a] : 0)});
+                status = add_slot(
+                    e, p, capacity,
+                    (fcs_slot){.metric = m,
+                               .thresholded = thresholded,
+                               .phase = m->by_phase ? phase : -1,
+                               .axis = (char)(m->by_axis ? axes[a] : 0),
+                               .net = m->of_features ? fcs_features_net(p->features)->name : NULL});
     return status;
 }
 
@@ -90,9 +98,10 @@ typedef struct sample {
     double *profile;
     unsigned char *phases; /* of all pixels */
     uint32_t *labels;      /* of one phase */
+    double *one;           /* of one page: the values of a slot */
 } sample;
 
-/* Scalars and histograms of pages: the mean over the pages of a sample. */
+/* Scalars, histograms and curves of grey pages: the mean over the pages of a sample. */
 static fcs_status measure_page(fcs_error *e, const sample *s, const float *values, bool thresholded)
 {
     const fcs_protocol *p = s->protocol;
@@ -101,12 +110,13 @@ static fcs_status measure_page(fcs_error *e, const sample *s, const float *value
     fcs_status status = FCS_OK;
     for (int i = 0; i < p->n_slots && status == FCS_OK; i++) {
         const fcs_slot *slot = &p->slots[i];
-        double one[256]; /* the longest histogram */
-        if (!slot->metric->measure || slot->thresholded != thresholded)
+        const fcs_metric *m = slot->metric;
+        if ((!m->measure && !m->trace) || slot->thresholded != thresholded)
             continue;
-        status = slot->metric->measure(e, &page, slot->phase, one);
+        status = m->trace ? m->trace(e, &page, slot->axis, slot->n, s->one)
+                          : m->measure(e, &page, slot->phase, s->one);
         for (int k = 0; k < slot->n && status == FCS_OK; k++)
-            s->profile[slot->at + (size_t)k] += one[k] / (double)box->depth;
+            s->profile[slot->at + (size_t)k] += s->one[k] / (double)box->depth;
     }
     return status;
 }
@@ -184,25 +194,35 @@ static fcs_status measure_phase(fcs_error *e, const sample *s, int phase, size_t
 static bool needs_labels(const fcs_protocol *p)
 {
     for (int i = 0; i < p->n_slots; i++)
-        if (p->slots[i].metric->by_axis)
+        if (p->slots[i].metric->by_axis && p->slots[i].metric->by_phase)
             return true;
     return false;
+}
+
+static size_t longest_slot(const fcs_protocol *p)
+{
+    int n = 0;
+    for (int i = 0; i < p->n_slots; i++)
+        n = p->slots[i].n > n ? p->slots[i].n : n;
+    return (size_t)n;
 }
 
 static fcs_status measure_sample(fcs_error *e, const fcs_protocol *p, const fcs_crops *crops,
                                  int index, double *profile)
 {
     size_t n = (size_t)(crops->box.width * crops->box.height * crops->box.depth);
-    sample s = {p, crops, index, profile, fcs_alloc(e, n), NULL};
+    sample s = {p, crops, index, profile, fcs_alloc(e, n), NULL, NULL};
+    s.one = fcs_alloc_array(e, longest_slot(p) + 1, sizeof *s.one);
     if (s.phases && needs_labels(p))
         s.labels = fcs_alloc_array(e, n, sizeof *s.labels);
-    fcs_status status = s.phases && (s.labels || !needs_labels(p)) ? FCS_OK : FCS_FAILED;
+    fcs_status status = s.phases && s.one && (s.labels || !needs_labels(p)) ? FCS_OK : FCS_FAILED;
     if (status == FCS_OK)
         status = measure_pages(e, &s);
     for (int phase = 0; phase < p->phases.n && status == FCS_OK; phase++)
         status = measure_phase(e, &s, phase, n);
     free(s.phases);
     free(s.labels);
+    free(s.one);
     return status;
 }
 
@@ -228,7 +248,8 @@ fcs_status fcs_measure_crops(fcs_context *ctx, const fcs_protocol *p, const fcs_
 {
     int threads = fcs_team_size(ctx->team);
     job j = {p, crops, NULL, NULL};
-    j.profiles = fcs_alloc_array(&ctx->error, (size_t)crops->n, p->length * sizeof *j.profiles);
+    j.profiles =
+        fcs_alloc_array(&ctx->error, (size_t)crops->n, (p->length + 1) * sizeof *j.profiles);
     j.errors = fcs_alloc_array(&ctx->error, (size_t)threads, sizeof *j.errors);
     fcs_status status = j.profiles && j.errors ? FCS_OK : FCS_FAILED;
     if (status == FCS_OK)

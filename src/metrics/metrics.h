@@ -27,8 +27,16 @@ typedef enum fcs_metric_kind {
     /* Bins per image; compared by chi-square. Floor: its mean over pairs of real crops. */
     FCS_METRIC_HISTOGRAM,
     /* A value per lag 0..max_lag; compared with the real crops' minimum to maximum. */
-    FCS_METRIC_CURVE
+    FCS_METRIC_CURVE,
+    /* A number of a whole set of images, beside the real set's own. */
+    FCS_METRIC_SET
 } fcs_metric_kind;
+
+struct fcs_evaluated;
+struct fcs_finding;
+/* Fills value, real and what real differs by (or has as its floor). */
+typedef fcs_status fcs_between(fcs_context *ctx, const struct fcs_evaluated *set,
+                               const struct fcs_evaluated *real, struct fcs_finding *f);
 
 /* A metric per line of the table in registry.c, printed by fcs_list(ctx, "metrics"). */
 typedef struct fcs_metric {
@@ -40,6 +48,7 @@ typedef struct fcs_metric {
     int bins;         /* values per image; 1 for scalars; 0: max_lag + 1 */
     double chi_scale; /* histograms: value = chi_scale * sum over bins of (a - b)^2 / (a + b) */
     bool raw;         /* taken on the raw page as well as on the thresholded one */
+    bool only_raw;    /* taken on the raw page alone */
     bool by_phase;    /* per phase 0, 1, ... */
     bool by_axis;     /* per axis x, y and, of volumes, z */
     bool whole;       /* taken on whole volumes */
@@ -50,7 +59,13 @@ typedef struct fcs_metric {
     /* The same from the phases of a page or volume. */
     fcs_status (*measure_phases)(fcs_error *e, const struct fcs_phase_view *view, int phase,
                                  char axis, double *values);
-    int curve; /* curves: 0 tau, 1 c2, 2 s2 */
+    int curve; /* curves of phases: 0 tau, 1 c2, 2 s2 */
+    /* Curves of grey pages: n values along the axis. */
+    fcs_status (*trace)(fcs_error *e, const fcs_page_view *page, char axis, int n, double *values);
+    const char *x_word, *x_label; /* what a curve runs over; NULL: lags in pixels */
+    fcs_between *between;         /* sets */
+    bool of_features;             /* needs a net; the metric's name gets that of the net */
+    bool is_distance;             /* of sets: 0 is best; real: that between the real set's halves */
 } fcs_metric;
 extern const fcs_metric fcs_metrics[];
 extern const int fcs_metric_count;
@@ -83,6 +98,10 @@ fcs_status fcs_curve_spectrum(fcs_error *e, const fcs_page_view *page, char axis
                               double *values);
 /* Sum over bins of (a - b)^2 / (a + b), empty bins left out. */
 double fcs_chi_square(const double *a, const double *b, int bins);
+
+/* ---- between.c: numbers of whole sets ---- */
+fcs_between fcs_between_nearest_pixels, fcs_between_variety_pixels, fcs_between_nearest_features,
+    fcs_between_variety_features, fcs_between_frechet, fcs_between_kernel;
 
 /* ---- solid.c: each fills one value; lengths in pixels; NaN where it is not defined ---- */
 fcs_status fcs_measure_share(fcs_error *e, const fcs_phase_view *v, int phase, char axis,

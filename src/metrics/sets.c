@@ -109,7 +109,7 @@ fcs_status fcs_set_read(fcs_context *ctx, const char *path, fcs_set *set)
 
 bool fcs_set_is_volume(const fcs_set *set)
 {
-    bool volume = set->n > 0;
+    bool volume = set->n > 0 && !set->tiles;
     for (size_t i = 0; i < set->n; i++)
         volume = volume && set->sources[i].image->depth >= FCS_VOLUME_PAGES;
     return volume;
@@ -140,6 +140,59 @@ void fcs_set_limit(const fcs_set *set, char across, fcs_box *box)
         box->height = smaller(box->height, size.height);
         box->depth = smaller(box->depth, size.depth);
     }
+}
+
+/* Values of scaled images are no levels any more: they lie between them. */
+static fcs_status fit_source(fcs_error *e, fcs_source *s, const char *name, const fcs_fitting *f)
+{
+    int64_t width = f->tile ? f->tile : s->image->width,
+            height = f->tile ? f->tile : s->image->height;
+    bool spread = s->image->sample != FCS_F32 && s->levels > 1;
+    fcs_status status = fcs_fit_check(e, name, s->image, f);
+    if (status == FCS_OK)
+        status = fcs_fit_image(e, &s->image, f);
+    if (status != FCS_OK || (s->image->width == width && s->image->height == height))
+        return status;
+    if (spread) {
+        s->offset = s->level[0];
+        s->scale = 1 / (s->level[s->levels - 1] - s->level[0]);
+    }
+    s->levels = 0;
+    return FCS_OK;
+}
+
+static fcs_status fit_set(fcs_error *e, fcs_set *set, const fcs_fitting *f)
+{
+    fcs_status status = FCS_OK;
+    for (size_t i = 0; i < set->n && status == FCS_OK; i++)
+        status = fit_source(e, &set->sources[i], set->name, f);
+    set->tiles = set->tiles || f->tile;
+    return status;
+}
+
+fcs_status fcs_sets_fit(fcs_error *e, fcs_set *sets, int n, const fcs_evaluate_options *o)
+{
+    static const char *const words[] = {"cover", "stretch"};
+    fcs_fitting f = {.tile = o->tile, .stride = o->stride};
+    int64_t side = o->crop ? o->crop : INT64_MAX;
+    fcs_box box = {side, side, INT64_MAX};
+    if (o->tile < 0 || o->stride < 0 || (o->stride && !o->tile))
+        return fcs_fail(e, FCS_FAILED,
+                        "evaluate: a stride is from one tile to the next: give --tile N too");
+    if (o->resize && strcmp(o->resize, words[0]) != 0 && strcmp(o->resize, words[1]) != 0)
+        return fcs_fail(e, FCS_FAILED, "evaluate: resize %.40s: cover or stretch", o->resize);
+    if (!o->tile && !o->resize)
+        return FCS_OK;
+    for (int s = 1; s < n; s++)
+        fcs_set_limit(&sets[s], 'z', &box);
+    f.width = f.height = smaller(box.width, box.height);
+    fcs_status status = o->tile ? fit_set(e, &sets[0], &f) : FCS_OK;
+    f.tile = f.stride = 0;
+    if (o->resize)
+        f.fit = strcmp(o->resize, words[0]) == 0 ? FCS_FIT_COVER : FCS_FIT_STRETCH;
+    for (int s = 0; s < n && status == FCS_OK && o->resize; s++)
+        status = fit_set(e, &sets[s], &f);
+    return status;
 }
 
 /* Sample number `index` of the set: its source and its page (0 for volumes). */

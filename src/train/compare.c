@@ -61,8 +61,11 @@ static fcs_status measure_in(entry *it, const fcs_compare_options *o, const char
 {
     fcs_context *ctx = it->run->ctx;
     const fcs_generate_options g = {.seed = o->seed, .count = o->count ? o->count : DEFAULT_COUNT};
-    const fcs_evaluate_options evaluate = {
-        .metrics = o->metrics, .crops = o->crops ? o->crops : DEFAULT_CROPS, .seed = o->seed};
+    fcs_evaluate_options evaluate = {.metrics = o->metrics,
+                                     .crops = o->crops ? o->crops : DEFAULT_CROPS,
+                                     .seed = o->seed,
+                                     .features = o->features};
+    fcs_run_fitting(it->run, &evaluate);
     char *path = fcs_format(&ctx->error, "%s/image.png", folder);
     fcs_status status = path ? fcs_generate(it->run, &g, path) : FCS_FAILED;
     if (status == FCS_OK)

@@ -434,11 +434,12 @@ static fcs_status add_metrics(fcs_run *run, fcs_page *page)
     char *folder = fcs_run_path(run, "generated"), *path = fcs_run_path(run, "generated/image.png");
     const fcs_generate_options o = {.seed = REPORT_SEED, .count = EVALUATED};
     char *curves = fcs_run_path(run, "evaluation.html");
-    const fcs_evaluate_options evaluate = {
+    fcs_evaluate_options evaluate = {
         .crops = EVALUATION_CROPS, .seed = REPORT_SEED, .html = curves};
     fcs_table *t = NULL, *shown = NULL;
     bool volume = fcs_recipe_depth(run->recipe) > 1;
     fcs_status s = folder && path && curves ? FCS_OK : FCS_FAILED;
+    fcs_run_fitting(run, &evaluate);
     if (!s && !volume)
         s = fcs_folder_make(e, folder, &made);
     if (!s && !volume)
@@ -448,9 +449,9 @@ static fcs_status add_metrics(fcs_run *run, fcs_page *page)
         if (fcs_evaluate(run->ctx, run->data_path, sets, 1, &evaluate, &t) == FCS_OK) {
             fcs_page_heading(page, "Metrics");
             fcs_page_paragraph(page,
-                               "%d generated images against %d random crops of the data. The floor "
-                               "is what crops of "
-                               "the data give against each other: no set can be expected below it. "
+                               "%d generated images against the data: each image that has their "
+                               "size, or %d random crops of larger ones. The floor is what real "
+                               "images give against each other: no set can be expected below it. "
                                "evaluation.html in the run folder has the definitions and the "
                                "curves beside the real ones.",
                                EVALUATED, EVALUATION_CROPS);

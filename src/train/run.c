@@ -100,6 +100,14 @@ static fcs_status open_data(fcs_run *run)
     return s ? s : check_count(run);
 }
 
+void fcs_run_fitting(const fcs_run *run, fcs_evaluate_options *o)
+{
+    const char *resize = fcs_recipe_word(run->recipe, "data.resize");
+    o->tile = (int64_t)fcs_recipe_number(run->recipe, "data.tile");
+    o->stride = (int64_t)fcs_recipe_number(run->recipe, "data.stride");
+    o->resize = strcmp(resize, "none") ? resize : NULL;
+}
+
 /* The data's absolute path, so that the run can be resumed from any folder. */
 static char *absolute(fcs_error *e, const char *path)
 {

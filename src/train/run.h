@@ -7,9 +7,9 @@
 
 struct fcs_run {
     fcs_context *ctx;
-    fcs_recipe *recipe; /* the run's own, complete */
-    char *folder;       /* NULL: nothing is written */
-    char *data_path;    /* absolute; NULL when only generating; the first of: */
+    fcs_recipe *recipe;  /* the run's own, complete */
+    char *folder;        /* NULL: nothing is written */
+    char *data_path;     /* absolute; NULL when only generating; the first of: */
     char *axis_paths[3]; /* of images perpendicular to x, y, z; NULL where one image is for all */
     fcs_dataset *data;
     fcs_model *model;
@@ -30,6 +30,9 @@ char *fcs_run_path(fcs_run *run,
 fcs_status fcs_run_calibrate(fcs_run *run);
 /* One step, its numbers checked to be finite; log and schedule are the caller's. */
 fcs_status fcs_run_one_step(fcs_run *run);
+
+/* What evaluation must do to the real images as training did: tiles and scaling. */
+void fcs_run_fitting(const fcs_run *run, fcs_evaluate_options *o);
 
 /* ---- checkpoint.c ---- */
 fcs_status fcs_checkpoint_save(fcs_run *run, const char *path);
