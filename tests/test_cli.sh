@@ -157,7 +157,33 @@ train 1 'none|cover|stretch' dsgan-tiny --data ti.png -o new --set data.resize=b
 train 1 'holds 9 different crops of 32 x 32 pixels, fewer than a batch of 16: use --set train.batch=9' dsgan-tiny \
     --data ti.png -o new --tile 32 --set train.batch=16 --set data.size=32
 train 1 'holds 1 different crops' dsgan-tiny --data small.png -o new --set data.size=32 --set train.batch=2
+train 1 '^facies: --data x=ti.png: .*once' material-vae-small --data x=ti.png -o new
 train 1 'once' dsgan-tiny --data x=ti.png --data y=ti.png -o new
+# A picture that is cut off anywhere is none, by itself or in a folder.
+size=$(wc -c < ti.png)
+for bytes in 8 40 $((size / 2)) $((size - 13)) $((size - 5)) $((size - 1)); do
+    head -c "$bytes" ti.png > cut.png
+    train 1 'cut.png' dsgan-tiny --data cut.png -o new
+    expect 1 '^facies: cut.png: .*cut-off PNG' inspect cut.png
+done
+mkdir mixed bad
+cp ti.png mixed/good.png
+cp cut.png mixed/cut.png
+cp small.png mixed/small.png
+echo 'no picture' > mixed/notes.txt
+cp cut.png bad
+echo 'no picture' > bad/notes.txt
+expect 0 '3 files skipped' train dsgan-tiny --data mixed -o one --steps 1 --threads 1 --set data.size=64 --set train.batch=1 \
+    --set train.calibration=1 --set train.samples=1
+for name in cut.png small.png notes.txt; do grep -q "skipped: .*mixed/$name" err || fail "$name is not named: $(cat err)"; done
+train 1 'none of its 2 files' dsgan-tiny --data bad -o new
+rm mixed/cut.png mixed/small.png mixed/notes.txt
+expect 0 '1 images used' train dsgan-tiny --data mixed -o alone --steps 1 --threads 1 --set data.size=64 --set train.batch=1 \
+    --set train.calibration=1 --set train.samples=1
+train 1 'train.batch: batch norm' material-vaegan --data ti.png -o new --set train.batch=1
+train 1 '^facies: encoder.layers.norm4: instance norm of maps of one pixel' material-vaegan --data ti.png -o new \
+    --set train.batch=2 --set encoder.norm=instance --set generator.width=0.1 --set encoder.width=0.1
+train 1 'sum_fakes cannot go with loss.gan = "wasserstein"' material-vaegan-code --data ti.png -o new --set loss.gan=wasserstein
 expect 1 'is a file' train dsgan-tiny --data ti.png -o ti.png --steps 1
 expect 1 'cannot be made' train dsgan-tiny --data ti.png -o ti.png/run --steps 1
 expect 1 'cannot be made' train dsgan-tiny --data ti.png -o no/such/run --steps 1
@@ -241,6 +267,35 @@ done
 expect 1 "process $child" train --resume -o run --steps 3 --quiet
 kill -TERM "$child" 2> /dev/null || fail "the first run is gone: $(cat first)"
 wait "$child"
+# Latents: the commands write what they say, and say what they need.
+says '' train material-vae-small --data ti.png -o vae --steps 1 --tile 32 --set train.batch=2 --set data.size=16 \
+    --set latent.channels=3 --set encoder.width=0.25 --set generator.width=0.25 --set train.calibration=1 --quiet --threads 1
+grep -q 'What the latent does' vae/report.html || fail "no sweep in a VAE's report"
+grep -q 'epoch' vae/report.html || fail "no epochs in a report on tiles"
+says '^"\{0,1\}ti.png' reconstruct vae ti.png small.png -o pairs.png --csv -
+says '36 *36' inspect pairs.png
+says '' interpolate vae 1 small.png --count 3 -o strip.png
+says '56 *16' inspect strip.png
+says '' encode vae ti.png small.png -o latents.csv --sweep sweep.png
+[ "$(head -n 1 latents.csv)" = image,mean_0,mean_1,mean_2,logvar_0,logvar_1,logvar_2 ] || fail "latents.csv: $(head -n 1 latents.csv)"
+[ "$(wc -l < latents.csv)" -eq 3 ] || fail "latents.csv has not a row for each image"
+says '' encode vae ti.png small.png -o latents.safetensors
+if python3 -c 'import safetensors.numpy' 2> /dev/null; then
+    checks=$((checks + 1))
+    python3 - > out 2>&1 << 'END' || fail "Python reads other latents: $(cat out)"
+import csv, numpy, safetensors.numpy
+t = safetensors.numpy.load_file("latents.safetensors")
+rows = [list(map(float, r[1:])) for r in list(csv.reader(open("latents.csv")))[1:]]
+assert numpy.array_equal(numpy.hstack([t["mean"], t["logvar"]]), numpy.float32(rows)), (t, rows)
+END
+else
+    echo "no Python with safetensors here: latents.safetensors is read by test_latents only"
+fi
+says '"metric"' compare vae vae --metrics variety --count 2 --json - --html compare.html
+expect 2 '-o FILE' reconstruct vae ti.png
+expect 2 'sweep FILE' encode vae ti.png
+expect 1 'encoder' reconstruct run ti.png -o pairs2.png
+expect 1 'nothing.png' encode vae nothing.png -o l.csv
 says '' evaluate ti.png a.png --metrics tv_isotropic --crops 4 --crop 32
 expect 1 'nothing.png' evaluate nothing.png a.png
 echo "$checks checks, $failures failed"

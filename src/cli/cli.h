@@ -128,6 +128,10 @@ int cli_failed(const fcs_context *ctx, fcs_status status);
 /* Writes the table where --json and --csv say, else as text to standard output. Frees it. Returns
  * an exit status. */
 int cli_table(const cli_args *a, fcs_table *t);
+/* Opens the run that the first operand names, does the work and prints its table, if it makes one;
+ * returns the exit status. what: "the strip", which -o or an option must name. */
+typedef fcs_status cli_work(fcs_run *run, const cli_args *a, fcs_table **t);
+int cli_with_run(const cli_args *a, const char *command, const char *what, cli_work *work);
 /* What --voxel and --unit say; FCS_USAGE after a message. */
 fcs_status cli_voxel(const cli_args *a, fcs_voxel *out);
 /* ---- recipe.c ---- */

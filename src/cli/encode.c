@@ -22,25 +22,16 @@ static const char *const examples[] = {
     "facies encode material-vae-run tiles/ --sweep sweep.png --rows 6",
     "what the six most telling latent numbers do", NULL};
 
-static int run_encode(const cli_args *a)
+static fcs_status encode(fcs_run *run, const cli_args *a, fcs_table **t)
 {
     const fcs_encode_options o = {.path = a->output, .sweep = a->sweep, .rows = (int)a->rows};
-    if (!a->output && !a->sweep) {
-        cli_error("encode: give the file to write with -o FILE or --sweep FILE (see facies encode "
-                  "--help)");
-        return FCS_USAGE;
-    }
-    fcs_context *ctx = cli_open(a, NULL);
-    if (!ctx)
-        return FCS_FAILED;
-    fcs_run *run;
-    fcs_status s = fcs_run_open(ctx, a->operands.items[0], 0, &run);
-    if (!s)
-        s = fcs_encode(run, a->operands.items + 1, a->operands.n - 1, &o);
-    int status = s ? cli_failed(ctx, s) : FCS_OK;
-    fcs_run_close(run);
-    cli_close(ctx);
-    return status;
+    (void)t;
+    return fcs_encode(run, a->operands.items + 1, a->operands.n - 1, &o);
+}
+
+static int run_encode(const cli_args *a)
+{
+    return cli_with_run(a, "encode", "the file with -o FILE or --sweep FILE", encode);
 }
 
 const cli_command cli_encode = {

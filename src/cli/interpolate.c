@@ -17,25 +17,16 @@ static const char *const examples[] = {
     "facies interpolate material-vae-run a.png b.png --count 12 -o strip.png",
     "from one image to another, through the latents that the encoder finds", NULL};
 
+static fcs_status interpolate(fcs_run *run, const cli_args *a, fcs_table **t)
+{
+    (void)t;
+    return fcs_interpolate(run, a->operands.items[1], a->operands.items[2],
+                           a->count ? (int)a->count : 9, a->output);
+}
+
 static int run_interpolate(const cli_args *a)
 {
-    if (!a->output) {
-        cli_error("interpolate: give the strip to write with -o FILE (see facies interpolate "
-                  "--help)");
-        return FCS_USAGE;
-    }
-    fcs_context *ctx = cli_open(a, NULL);
-    if (!ctx)
-        return FCS_FAILED;
-    fcs_run *run;
-    fcs_status s = fcs_run_open(ctx, a->operands.items[0], 0, &run);
-    if (!s)
-        s = fcs_interpolate(run, a->operands.items[1], a->operands.items[2],
-                            a->count ? (int)a->count : 9, a->output);
-    int status = s ? cli_failed(ctx, s) : FCS_OK;
-    fcs_run_close(run);
-    cli_close(ctx);
-    return status;
+    return cli_with_run(a, "interpolate", "the strip with -o FILE", interpolate);
 }
 
 const cli_command cli_interpolate = {

@@ -124,3 +124,23 @@ int cli_table(const cli_args *a, fcs_table *t)
     fcs_table_free(t);
     return status;
 }
+
+int cli_with_run(const cli_args *a, const char *command, const char *what, cli_work *work)
+{
+    fcs_run *run;
+    fcs_table *t = NULL;
+    if (!a->output && !a->sweep) {
+        cli_error("%s: name %s to write (see facies %s --help)", command, what, command);
+        return FCS_USAGE;
+    }
+    fcs_context *ctx = cli_open(a, NULL);
+    if (!ctx)
+        return FCS_FAILED;
+    fcs_status s = fcs_run_open(ctx, a->operands.items[0], 0, &run);
+    if (!s)
+        s = work(run, a, &t);
+    int status = s ? cli_failed(ctx, s) : t ? cli_table(a, t) : FCS_OK;
+    fcs_run_close(run);
+    cli_close(ctx);
+    return status;
+}

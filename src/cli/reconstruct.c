@@ -17,25 +17,14 @@ static const char *const examples[] = {
     "facies reconstruct material-vae-run tiles/ -o pairs.png --csv errors.csv",
     "a folder; the error of each image as a table", NULL};
 
+static fcs_status reconstruct(fcs_run *run, const cli_args *a, fcs_table **t)
+{
+    return fcs_reconstruct(run, a->operands.items + 1, a->operands.n - 1, a->output, t);
+}
+
 static int run_reconstruct(const cli_args *a)
 {
-    if (!a->output) {
-        cli_error("reconstruct: give the picture to write with -o FILE (see facies reconstruct "
-                  "--help)");
-        return FCS_USAGE;
-    }
-    fcs_context *ctx = cli_open(a, NULL);
-    if (!ctx)
-        return FCS_FAILED;
-    fcs_run *run;
-    fcs_table *t;
-    fcs_status s = fcs_run_open(ctx, a->operands.items[0], 0, &run);
-    if (!s)
-        s = fcs_reconstruct(run, a->operands.items + 1, a->operands.n - 1, a->output, &t);
-    int status = s ? cli_failed(ctx, s) : cli_table(a, t);
-    fcs_run_close(run);
-    cli_close(ctx);
-    return status;
+    return cli_with_run(a, "reconstruct", "the picture with -o FILE", reconstruct);
 }
 
 const cli_command cli_reconstruct = {

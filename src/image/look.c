@@ -209,6 +209,9 @@ fcs_status fcs_inspect(fcs_context *ctx, const char *const *paths, int n, fcs_ta
             return FCS_FAILED;
         }
     *out = t;
+    if (t && usable == 0 && fcs_table_rows(t) == 1)
+        return fcs_fail(e, FCS_FAILED, "%s: %s", fcs_table_text(t, 0, 0),
+                        fcs_table_text(t, 0, (int)(sizeof columns / sizeof *columns) - 1));
     if (t && usable == 0)
         return fcs_fail(e, FCS_FAILED,
                         "no usable image among %d files; the table names the reasons",

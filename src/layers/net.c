@@ -13,7 +13,7 @@ fcs_node *fcs_layer_fail(fcs_builder *b, const char *format, ...)
     va_start(list, format);
     vsnprintf(message, sizeof message, format, list);
     va_end(list);
-    fcs_fail(b->error, FCS_FAILED, "%s.layers.%s: %s", b->net->name, current(b)->name, message);
+    fcs_fail(b->error, FCS_FAILED, "%s", message); /* build_layer says where */
     return NULL;
 }
 
@@ -137,7 +137,7 @@ static fcs_node *build_layer(fcs_builder *b, fcs_node *input, const char *pass)
     fcs_graph_prefix(b->graph, NULL);
     if (!out && b->error->status == FCS_OK)
         fcs_layer_fail(b, "cannot be built");
-    else if (!out)
+    if (!out)
         fcs_error_where(b->error, "%s.layers.%s", b->net->name, l->name);
     return fcs_graph_name(b->graph, made, prefix) ? fcs_node_named(out, prefix) : NULL;
 }

@@ -67,6 +67,9 @@ static fcs_node *normalize(fcs_builder *b, const fcs_value_of *v, fcs_node *x, b
 {
     if (b->mode == FCS_FROZEN)
         return frozen(b, v, x);
+    if (!of_batch && fcs_shape_count(x->shape) == x->shape.n[FCS_N] * x->shape.n[FCS_C])
+        return fcs_layer_fail(b, "instance norm of maps of one pixel is always 0; use batch norm "
+                                 "or none here");
     const char *axes = of_batch ? "ndhw" : "dhw";
     fcs_node *mean = fcs_mean(x, axes), *centred = fcs_sub(x, mean), *shift;
     fcs_node *variance = fcs_mean(fcs_unary("square", centred), axes);

@@ -5,6 +5,12 @@
 
 static fcs_node *average(fcs_node *x) { return fcs_mean(x, "ncdhw"); }
 
+/* Over all fakes, which may be of several kinds. */
+static fcs_node *of_fakes(const fcs_loss_terms *t, fcs_node *x)
+{
+    return t->fake_kinds > 1 ? fcs_affine(average(x), t->fake_kinds, 0) : average(x);
+}
+
 static fcs_node *softplus(fcs_node *x) { return fcs_unary("softplus", x); }
 
 /* -a log D(real) - (1 - a) log(1 - D(real)) - log(1 - D(fake)), a the label of real images:
@@ -13,50 +19,51 @@ static fcs_node *entropy_discriminator(fcs_loss_terms *t)
 {
     fcs_node *real =
         fcs_sub(softplus(t->real_logits), fcs_affine(t->real_logits, t->real_label, 0));
-    return fcs_add(average(real), average(softplus(t->fake_logits)));
+    return fcs_add(average(real), of_fakes(t, softplus(t->fake_logits)));
 }
 
 /* log(1 - D(fake)): Goodfellow et al. 2014, eq. 1. */
 static fcs_node *standard_generator(fcs_loss_terms *t)
 {
-    return average(fcs_unary("neg", softplus(t->fake_logits)));
+    return of_fakes(t, fcs_unary("neg", softplus(t->fake_logits)));
 }
 
 /* -log D(fake). */
 static fcs_node *nonsaturating_generator(fcs_loss_terms *t)
 {
-    return average(softplus(fcs_unary("neg", t->fake_logits)));
+    return of_fakes(t, softplus(fcs_unary("neg", t->fake_logits)));
 }
 
 /* max(0, 1 - D(real)) + max(0, 1 + D(fake)): Lim and Ye 2017. */
 static fcs_node *hinge_discriminator(fcs_loss_terms *t)
 {
     fcs_node *real = fcs_unary("relu", fcs_affine(t->real_logits, -1, 1));
-    return fcs_add(average(real), average(fcs_unary("relu", fcs_affine(t->fake_logits, 1, 1))));
+    return fcs_add(average(real), of_fakes(t, fcs_unary("relu", fcs_affine(t->fake_logits, 1, 1))));
 }
 
 static fcs_node *critic_generator(fcs_loss_terms *t)
 {
-    return fcs_unary("neg", average(t->fake_logits));
+    return fcs_unary("neg", of_fakes(t, t->fake_logits));
 }
 
 /* ((D(real) - a)^2 + D(fake)^2) / 2 and (D(fake) - 1)^2 / 2: Mao et al. 2017, eq. 2 and 9. */
 static fcs_node *squares_discriminator(fcs_loss_terms *t)
 {
     fcs_node *real = fcs_unary("square", fcs_affine(t->real_logits, 1, -t->real_label));
-    return fcs_affine(fcs_add(average(real), average(fcs_unary("square", t->fake_logits))), 0.5, 0);
+    return fcs_affine(fcs_add(average(real), of_fakes(t, fcs_unary("square", t->fake_logits))), 0.5,
+                      0);
 }
 
 static fcs_node *squares_generator(fcs_loss_terms *t)
 {
-    return fcs_affine(average(fcs_unary("square", fcs_affine(t->fake_logits, 1, -1))), 0.5, 0);
+    return fcs_affine(of_fakes(t, fcs_unary("square", fcs_affine(t->fake_logits, 1, -1))), 0.5, 0);
 }
 
 /* mean D(fake) - mean D(real): Arjovsky et al. 2017, with weights clipped after each update
  * (algorithm 1, line 7); or Gulrajani et al. 2017, with the slope penalized. */
 static fcs_node *wasserstein_discriminator(fcs_loss_terms *t)
 {
-    return fcs_sub(average(t->fake_logits), average(t->real_logits));
+    return fcs_sub(of_fakes(t, t->fake_logits), average(t->real_logits));
 }
 
 const fcs_loss fcs_loss_standard = {

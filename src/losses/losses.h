@@ -9,14 +9,16 @@
 typedef struct fcs_loss_terms {
     fcs_node *real, *fake;               /* images */
     fcs_node *real_logits, *fake_logits; /* of the discriminator in training */
-    double real_label;                   /* of standard, nonsaturating, least_squares */
-    fcs_node *data_mean;                 /* 1 x C x 1 x 1 x 1: mean of all training pixels; N x C: wanted of each fake */
-    fcs_node *mean, *logvar;             /* of the latent, from the encoder of `real` */
-    fcs_node *rebuilt;                   /* images from that latent */
-    fcs_node *rebuilt_logits;            /* before their sigmoid; NULL: they have none */
-    const struct fcs_loss *image;        /* loss.image */
-    bool of_features;                    /* loss.similarity: features, not pixels, are compared */
-    bool averaged;                       /* terms per number instead of sums per image */
+    int fake_kinds;    /* of images in `fake`, whose losses are added up; 0: one */
+    double real_label; /* of standard, nonsaturating, least_squares */
+    fcs_node
+        *data_mean; /* 1 x C x 1 x 1 x 1: mean of all training pixels; N x C: wanted of each fake */
+    fcs_node *mean, *logvar;      /* of the latent, from the encoder of `real` */
+    fcs_node *rebuilt;            /* images from that latent */
+    fcs_node *rebuilt_logits;     /* before their sigmoid; NULL: they have none */
+    const struct fcs_loss *image; /* loss.image */
+    bool of_features;             /* loss.similarity: features, not pixels, are compared */
+    bool averaged;                /* terms per number instead of sums per image */
     /* Of loss.features, from the discriminator: of real images, and of fakes or rebuilt ones. */
     fcs_node *real_features[FCS_MAX_FROM], *fake_features[FCS_MAX_FROM];
     int n_features;

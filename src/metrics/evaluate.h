@@ -11,6 +11,7 @@ typedef struct fcs_metric_phases {
     bool by_level; /* of a real set of 2 to 8 distinct values; else by threshold */
 } fcs_metric_phases;
 typedef struct fcs_source { /* value in [0,1] = (value - offset) * scale, but for listed levels */
+    char *path;             /* of its file */
     fcs_image *image;
     double offset, scale;
     int levels; /* listed: distinct values of channel 0, up to FCS_METRIC_PHASES; 0: more, or none

@@ -125,7 +125,7 @@ fcs_status fcs_measure_period(fcs_error *e, const fcs_phase_view *v, int phase, 
 /* ---- sets.c: pictures of one size, for models ---- */
 typedef struct fcs_pictures {
     float *values; /* n times C H W, in [0,1] */
-    char **names;  /* the path, with a number where it holds several */
+    char **names;  /* of the file, with the page's number where it holds several */
     int n;
     size_t capacity, names_capacity;
 } fcs_pictures; /* start with {0} */

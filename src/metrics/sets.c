@@ -10,8 +10,10 @@
 
 void fcs_set_free(fcs_set *set)
 {
-    for (size_t i = 0; i < set->n; i++)
+    for (size_t i = 0; i < set->n; i++) {
         fcs_image_free(set->sources[i].image);
+        free(set->sources[i].path);
+    }
     free(set->sources);
     memset(set, 0, sizeof *set);
 }
@@ -25,6 +27,8 @@ static fcs_status set_add(fcs_context *ctx, fcs_set *set, const char *path)
     if (status != FCS_OK)
         return status;
     set->n++;
+    if (!(s->path = fcs_strdup(&ctx->error, path)))
+        return FCS_FAILED;
     return fcs_source_scale(ctx, s, path);
 }
 
@@ -322,15 +326,18 @@ static void picture_copy(const fcs_source *s, int64_t z, int64_t width, int64_t 
             }
 }
 
-static fcs_status picture_add(fcs_error *e, fcs_pictures *p, const fcs_source *s, const char *path,
-                              bool only, int64_t width, int64_t height, int channels)
+/* Pages of a file of several are numbered from 0, as in names of slices. */
+static fcs_status picture_add(fcs_error *e, fcs_pictures *p, const fcs_source *s, int64_t width,
+                              int64_t height, int channels)
 {
     size_t length = (size_t)(width * height * channels);
     for (int64_t z = 0; z < s->image->depth; z++) {
         size_t n = (size_t)p->n + 1;
         if (!fcs_grow(e, &p->values, &p->capacity, n * length, sizeof *p->values) ||
             !fcs_grow(e, &p->names, &p->names_capacity, n, sizeof *p->names) ||
-            !(p->names[p->n] = only ? fcs_strdup(e, path) : fcs_format(e, "%s:%d", path, p->n)))
+            !(p->names[p->n] = s->image->depth == 1
+                                   ? fcs_strdup(e, s->path)
+                                   : fcs_format(e, "%s:%lld", s->path, (long long)z)))
             return FCS_FAILED;
         picture_copy(s, z, width, height, channels, p->values + (size_t)p->n * length);
         p->n++;
@@ -344,14 +351,12 @@ fcs_status fcs_pictures_read(fcs_context *ctx, const char *path, int64_t width, 
     fcs_set set = {0};
     const fcs_fitting fitting = {.width = width, .height = height, .fit = FCS_FIT_COVER};
     fcs_status status = fcs_set_read(ctx, path, &set);
-    bool only = status == FCS_OK && set.n == 1 && set.sources[0].image->depth == 1;
     for (size_t i = 0; i < set.n && status == FCS_OK; i++) {
         if (channels == 1)
             fcs_image_to_grey(set.sources[i].image);
         status = fcs_fit_image(&ctx->error, &set.sources[i].image, &fitting);
         if (status == FCS_OK)
-            status =
-                picture_add(&ctx->error, p, &set.sources[i], path, only, width, height, channels);
+            status = picture_add(&ctx->error, p, &set.sources[i], width, height, channels);
     }
     fcs_set_free(&set);
     return status;

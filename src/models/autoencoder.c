@@ -140,6 +140,7 @@ static bool forward(making *k)
     k->t = (fcs_loss_terms){
         .real = fcs_read(k->g, k->a->real),
         .real_label = k->a->real_label,
+        .fake_kinds = fcs_recipe_number(r, "loss.sum_fakes") != 0 ? 2 : 1,
         .image = fcs_loss_find(fcs_recipe_word(r, "loss.image")),
         .of_features = strcmp(fcs_recipe_word(r, "loss.similarity"), "features") == 0,
         .averaged = fcs_recipe_number(r, "loss.average") != 0,

@@ -75,6 +75,9 @@ static const fcs_param loss_params[] = {
      "layers of the discriminator, by name with commas; \"\": the one before the last"},
     {"average", 'b', 0, NULL, 0, 0, NULL,
      "reconstruction and kl per pixel (feature, latent number), instead of their sums per image"},
+    {"sum_fakes", 'b', 0, NULL, 0, 0, NULL,
+     "vaegan: reconstructions and random images each weigh as much as the real ones; else both "
+     "together do"},
     {"encoder_reconstruction", 'f', 1, NULL, 0, 1e6, NULL,
      "vaegan: weight of reconstruction in the encoder's loss; reconstruction: in the generator's"},
 };

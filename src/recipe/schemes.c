@@ -77,6 +77,11 @@ static fcs_status check_penalties(fcs_error *e, const fcs_recipe *r, const fcs_n
 static fcs_status check_terms(fcs_error *e, const fcs_recipe *r, bool encoder, bool discriminator)
 {
     const fcs_loss *gan = fcs_loss_find(fcs_recipe_word(r, "loss.gan"));
+    if (discriminator && fcs_recipe_number(r, "loss.sum_fakes") != 0 && (gan->clips || gan->with))
+        return fcs_fail(e, FCS_FAILED,
+                        "loss.sum_fakes cannot go with loss.gan = \"%s\": with two kinds of fakes "
+                        "against one of real images its sum has no lower bound; set it to false",
+                        gan->name);
     for (int i = 0; i < fcs_n_losses; i++) {
         const fcs_loss *l = fcs_losses[i];
         if (weight_of(r, l) == 0)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SHOWN = 16, SWEEP_STEPS = 7 };
+enum { MOST_SHOWN = 16, SWEEP_STEPS = 7, REPORT_ROWS = 6, REPORT_SEED = 2 };
 
 /* What the functions below share: sizes and the data's range. */
 typedef struct coding {
@@ -154,6 +154,15 @@ fcs_status fcs_reconstruct(fcs_run *run, const char *const *images, int n, const
 
 /* ---- between two images, or seeds ---- */
 
+/* The latent of realization `index` of that seed. */
+static void draw(const coding *c, uint64_t seed, int64_t index, float *latent)
+{
+    fcs_box box = {{0}, {1, c->m->latent_channels}};
+    for (int d = 0; d < 3; d++)
+        box.hi[FCS_D + d] = c->m->latent_size[d];
+    fcs_model_latent(c->m, seed, index, &box, NULL, latent);
+}
+
 /* Digits that name no file are a seed: the latent of `facies generate --seed`. */
 static fcs_status latent_of(const coding *c, const char *word, float *latent, bool *is_seed)
 {
@@ -161,10 +170,7 @@ static fcs_status latent_of(const coding *c, const char *word, float *latent, bo
     fcs_pictures p = {0};
     *is_seed = fcs_parse_int64(word, &seed) && seed >= 0;
     if (*is_seed) {
-        fcs_box box = {{0}, {1, c->m->latent_channels}};
-        for (int d = 0; d < 3; d++)
-            box.hi[FCS_D + d] = c->m->latent_size[d];
-        fcs_model_latent(c->m, (uint64_t)seed, 0, &box, NULL, latent);
+        draw(c, (uint64_t)seed, 0, latent);
         return FCS_OK;
     }
     fcs_status status = read_all(c, &word, 1, &p);
@@ -193,20 +199,16 @@ static void blend(const float *a, const float *b, int64_t n, double t, bool roun
         out[i] = (float)(wa * (double)a[i] + wb * (double)b[i]);
 }
 
-static fcs_status write_strip(const coding *c, const float *latents, int columns, int rows,
-                              const char *path)
+static fcs_status make_strip(const coding *c, const float *latents, int columns, int rows,
+                             fcs_image **grid)
 {
-    fcs_image *grid = NULL;
     int n = columns * rows;
     float *images = fcs_alloc_array(&c->run->ctx->error, (size_t)(n * c->pixels), sizeof *images);
     fcs_status status = images ? decode(c, latents, n, images) : FCS_FAILED;
     if (status == FCS_OK)
-        status = new_grid(c, columns, rows, &grid);
+        status = new_grid(c, columns, rows, grid);
     for (int i = 0; i < n && status == FCS_OK; i++)
-        put(c, grid, i % columns, i / columns, images + i * c->pixels);
-    if (status == FCS_OK)
-        status = fcs_image_write(c->run->ctx, grid, path);
-    fcs_image_free(grid);
+        put(c, *grid, i % columns, i / columns, images + i * c->pixels);
     free(images);
     return status;
 }
@@ -231,8 +233,12 @@ fcs_status fcs_interpolate(fcs_run *run, const char *from, const char *to, int c
     for (int i = 0; i < count && status == FCS_OK; i++)
         blend(ends, ends + c.numbers, c.numbers, (double)i / (count - 1), round,
               between + i * c.numbers);
+    fcs_image *grid = NULL;
     if (status == FCS_OK)
-        status = write_strip(&c, between, count, 1, path);
+        status = make_strip(&c, between, count, 1, &grid);
+    if (status == FCS_OK)
+        status = fcs_image_write(run->ctx, grid, path);
+    fcs_image_free(grid);
     free(ends);
     return status;
 }
@@ -264,30 +270,83 @@ static void rank(const coding *c, int n, const float *mean, const float *logvar,
 }
 
 /* A row a number: from -3 to 3 standard deviations of the prior, the others those of the first
- * image. */
+ * image. rows: at most as many as there are numbers; the numbers shown. */
+static fcs_status make_sweep(const coding *c, int n, const float *mean, const float *logvar,
+                             int rows, ranked *order, fcs_image **grid)
+{
+    float *latents = fcs_alloc_array(&c->run->ctx->error, (size_t)(rows * SWEEP_STEPS * c->numbers),
+                                     sizeof *latents);
+    if (!latents)
+        return FCS_FAILED;
+    rank(c, n, mean, logvar, order);
+    for (int i = 0; i < rows * SWEEP_STEPS; i++) {
+        float *to = latents + i * c->numbers;
+        memcpy(to, mean, (size_t)c->numbers * sizeof *to);
+        to[order[i / SWEEP_STEPS].number] =
+            (float)(6.0 * (i % SWEEP_STEPS) / (SWEEP_STEPS - 1) - 3);
+    }
+    fcs_status status = make_strip(c, latents, SWEEP_STEPS, rows, grid);
+    free(latents);
+    return status;
+}
+
 static fcs_status write_sweep(const coding *c, int n, const float *mean, const float *logvar,
                               int rows, const char *path)
 {
-    fcs_error *e = &c->run->ctx->error;
-    ranked *order = fcs_alloc_array(e, (size_t)c->numbers, sizeof *order);
+    ranked *order = fcs_alloc_array(&c->run->ctx->error, (size_t)c->numbers, sizeof *order);
+    fcs_image *grid = NULL;
     rows = rows < c->numbers ? rows : (int)c->numbers;
-    float *latents = fcs_alloc_array(e, (size_t)(rows * SWEEP_STEPS * c->numbers), sizeof *latents);
-    fcs_status status = order && latents ? FCS_OK : FCS_FAILED;
-    if (status == FCS_OK)
-        rank(c, n, mean, logvar, order);
-    for (int r = 0; r < rows && status == FCS_OK; r++) {
-        for (int i = 0; i < SWEEP_STEPS; i++) {
-            float *to = latents + (r * SWEEP_STEPS + i) * c->numbers;
-            memcpy(to, mean, (size_t)c->numbers * sizeof *to);
-            to[order[r].number] = (float)(6.0 * i / (SWEEP_STEPS - 1) - 3);
-        }
+    fcs_status status = order ? make_sweep(c, n, mean, logvar, rows, order, &grid) : FCS_FAILED;
+    for (int r = 0; r < rows && status == FCS_OK; r++)
         fcs_note(c->run->ctx, "%s: row %d is latent number %lld", path, r + 1,
                  (long long)order[r].number);
-    }
     if (status == FCS_OK)
-        status = write_strip(c, latents, SWEEP_STEPS, rows, path);
+        status = fcs_image_write(c->run->ctx, grid, path);
+    fcs_image_free(grid);
     free(order);
-    free(latents);
+    return status;
+}
+
+/* Rows from one random latent to another. */
+static fcs_status make_ways(const coding *c, int rows, fcs_image **grid)
+{
+    float *ends = fcs_alloc_array(&c->run->ctx->error,
+                                  (size_t)((2 + rows * SWEEP_STEPS) * c->numbers), sizeof *ends);
+    bool round = strcmp(c->m->latent_distribution, "normal") == 0;
+    if (!ends)
+        return FCS_FAILED;
+    for (int i = 0; i < rows * SWEEP_STEPS; i++) {
+        int row = i / SWEEP_STEPS;
+        draw(c, REPORT_SEED, 2 * row, ends);
+        draw(c, REPORT_SEED, 2 * row + 1, ends + c->numbers);
+        blend(ends, ends + c->numbers, c->numbers, (double)(i % SWEEP_STEPS) / (SWEEP_STEPS - 1),
+              round, ends + (2 + i) * c->numbers);
+    }
+    fcs_status status = make_strip(c, ends + 2 * c->numbers, SWEEP_STEPS, rows, grid);
+    free(ends);
+    return status;
+}
+
+fcs_status fcs_run_sweep(fcs_run *run, const float *crops, int n, fcs_image **out)
+{
+    coding c;
+    fcs_error *e = &run->ctx->error;
+    *out = NULL;
+    if (coding_of(run, &c) != FCS_OK) {
+        fcs_error_clear(e); /* such images are shown in other ways */
+        return FCS_OK;
+    }
+    int rows = c.numbers < REPORT_ROWS ? (int)c.numbers : REPORT_ROWS;
+    if (!c.m->scheme->encoder)
+        return make_ways(&c, REPORT_ROWS / 2, out);
+    float *mean = fcs_alloc_array(e, (size_t)(2 * n * c.numbers), sizeof *mean);
+    ranked *order = fcs_alloc_array(e, (size_t)c.numbers, sizeof *order);
+    fcs_status status =
+        mean && order ? fcs_model_encode(c.m, crops, n, mean, mean + n * c.numbers, e) : FCS_FAILED;
+    if (status == FCS_OK)
+        status = make_sweep(&c, n, mean, mean + n * c.numbers, rows, order, out);
+    free(mean);
+    free(order);
     return status;
 }
 

@@ -16,6 +16,7 @@ enum {
     EVALUATED = 8,
     EVALUATION_CROPS = 30,
     POINTS = 400,
+    SWEPT = 16,
     REPORT_SEED = 2
 };
 
@@ -106,6 +107,13 @@ static void smooth(const double *y, int n, double *out)
     }
 }
 
+/* The reconstruction loss of a VAE/GAN is shown by iteration, as its paper does. */
+static double unit_of(const fcs_run *run, const char *name)
+{
+    bool both = run->model->scheme->encoder && fcs_recipe_has(run->recipe, "discriminator");
+    return both && strcmp(name, "reconstruction") == 0 ? 0 : epoch_steps(run);
+}
+
 /* Columns in one plot: faint as logged, strong smoothed, over epochs where there are such. */
 static fcs_status add_plot(fcs_run *run, fcs_page *page, const fcs_log_data *log,
                            const int *columns, int n, const char *title)
@@ -118,7 +126,7 @@ static fcs_status add_plot(fcs_run *run, fcs_page *page, const fcs_log_data *log
     if (!buffer)
         return FCS_FAILED;
     int points = thin(log->values, log->rows, x);
-    double steps = epoch_steps(run);
+    double steps = unit_of(run, log->names[columns[0]]);
     for (int i = 0; steps > 0 && i < points; i++)
         x[i] /= steps;
     for (int i = 0; i < n; i++) {
@@ -301,6 +309,36 @@ static fcs_status add_pairs(fcs_run *run, fcs_page *page)
     return s;
 }
 
+/* What the latent does, from a few crops of the data on. */
+static fcs_status add_sweep(fcs_run *run, fcs_page *page)
+{
+    fcs_model *m = run->model;
+    fcs_error *e = &run->ctx->error;
+    int64_t values = m->channels * m->size[0] * m->size[1] * m->size[2];
+    float *crops = fcs_alloc_array(e, (size_t)(SWEPT * values), sizeof *crops);
+    fcs_image *grid = NULL;
+    fcs_status s = crops ? FCS_OK : FCS_FAILED;
+    for (uint64_t i = 0; !s && i < SWEPT && m->scheme->encoder; i++)
+        fcs_dataset_crop(run->data, REPORT_SEED, fcs_random_stream("report"), i,
+                         crops + (int64_t)i * values);
+    if (!s && !fcs_dataset_phases(run->data))
+        s = fcs_run_sweep(run, crops, SWEPT, &grid);
+    if (!s && grid) {
+        fcs_page_heading(page, "What the latent does");
+        fcs_page_paragraph(page, m->scheme->encoder
+                                     ? "A row for each of the latent numbers that say most of the "
+                                       "data, moved from -3 to 3; the others stay what the encoder "
+                                       "finds in the first real crop."
+                                     : "Each row from one random latent to another.");
+        fcs_page_row_begin(page);
+        s = fcs_page_image(e, page, grid, 0, 0, NULL);
+        fcs_page_row_end(page);
+    }
+    fcs_image_free(grid);
+    free(crops);
+    return s;
+}
+
 static int by_number(const void *a, const void *b)
 {
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -342,8 +380,13 @@ static fcs_status add_sample(fcs_run *run, fcs_page *page, int64_t step, int wid
 {
     char name[64], caption[64];
     fcs_image *image = NULL;
+    double steps = epoch_steps(run);
     snprintf(name, sizeof name, "samples/step-%06lld.png", (long long)step);
-    snprintf(caption, sizeof caption, "step %lld", (long long)step);
+    if (steps > 0)
+        snprintf(caption, sizeof caption, "epoch %.3g (step %lld)", (double)step / steps,
+                 (long long)step);
+    else
+        snprintf(caption, sizeof caption, "step %lld", (long long)step);
     char *path = fcs_run_path(run, name);
     fcs_status s = path ? fcs_image_read(run->ctx, path, &image) : FCS_FAILED;
     if (!s)
@@ -510,6 +553,8 @@ static fcs_status fill_page(fcs_run *run, fcs_page *page, bool metrics)
         add_figures(run, page, &log);
         s = add_pairs(run, page);
     }
+    if (!s)
+        s = add_sweep(run, page);
     if (!s)
         s = add_history(run, page);
     if (!s)

@@ -67,6 +67,12 @@ enum { FCS_GRID_GAP = 4 };
 fcs_status fcs_grid_new(fcs_context *ctx, int64_t columns, int64_t rows, int64_t width,
                         int64_t height, int channels, fcs_image **grid);
 
+/* ---- latents.c ---- */
+/* What the latent does. With an encoder, given n crops as the net takes them: a row for each of the
+ * numbers that say most of them, moved from -3 to 3 in the first one's latent; else rows from one
+ * random latent to another. NULL for runs of phases and volumes. */
+fcs_status fcs_run_sweep(fcs_run *run, const float *crops, int n, fcs_image **out);
+
 /* ---- report.c: report.html ---- */
 fcs_status fcs_run_report(fcs_run *run, bool metrics);
 
