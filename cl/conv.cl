@@ -1,20 +1,12 @@
-/* conv.cl: conv and conv_dx as one gather over phases (src/ops/axis.h), and conv_dw.
+/* conv.cl: conv and conv_dx as one gather over phases (src/ops/axis.h), and conv_dw; 2D is 3D of
+ * depth 1.
  *
  *   y[q, co] = sum over taps and ci of x[reach * q + offset + spread * tap, ci] * w[tap, ci, co]
  *
  * The image x has room for every tap (it was padded with zeros), weights are packed into panels of
- * 16 output channels, [panel][tap][ci][16]. An item has FCS_M pixels of a row and one panel in
- * named registers; no local memory, no barrier. */
-#define PIXELS_1(X) X(0)
-#define PIXELS_2(X) PIXELS_1(X) X(1)
-#define PIXELS_3(X) PIXELS_2(X) X(2)
-#define PIXELS_4(X) PIXELS_3(X) X(3)
-#define PIXELS_5(X) PIXELS_4(X) X(4)
-#define PIXELS_6(X) PIXELS_5(X) X(5)
-#ifndef FCS_M
-#define FCS_M 6
-#endif
-#define PIXELS FCS_JOIN(PIXELS_, FCS_M)
+ * 16 output channels, [panel][tap][ci][16]. Both kernels are products of matrices that are nowhere
+ * stored (tile.cl has their forms): gather of pixels by taps and taps by outputs, weights of outputs
+ * by pixels and pixels by taps. */
 
 /* An item is a lane of 16 of packed[panel][tap][ci][16]. Tap j of a phase is kernel index
  * k0 + dk * j in each dimension. */
@@ -35,108 +27,198 @@ kernel void pack(global const float *w, int w_at, global float *packed, int pack
         to[c] = first + c < outputs ? from[(first + c) * output_step] : 0;
 }
 
-/* Steps are in floats: x_n, x_d, x_h, x_w from one q to the next, t_d, t_h, t_w from one tap to the
- * next; y_n, y_d, y_h, y_w from one q to the next. A tap has `run` floats (ci, or several taps
- * along W that lie side by side). */
-kernel void gather(global const float *x, int x_at, global const float *packed, int packed_at,
-                   global float *y, int y_at, int items, int q_d, int q_h, int q_w, int x_n,
-                   int x_d, int x_h, int x_w, int taps_d, int taps_h, int taps_w, int t_d, int t_h,
-                   int t_w, int run, int y_n, int y_d, int y_h, int y_w, int outputs, int y_cs)
+/* to[panel][n, d, h, w][lane < width] = x at (n, d - lead_d, .., panel * width + lane), 0 where x
+ * does not reach: pixels of a panel lie side by side, so that sums over them read one stream. An
+ * item is a pixel of a panel. Sizes of `to` and of x. */
+kernel void panels(global const float *x, int x_at, global float *to, int to_at, int items,
+                   int block, int to_n, int to_d, int to_h, int to_w, int x_d, int x_h, int x_w,
+                   int lead_d, int lead_h, int lead_w, int x_cs, int channels, int width)
+{
+    FCS_ITEMS(i, items, block)
+    {
+        int w = i % to_w - lead_w, p = i / to_w, h = p % to_h - lead_h, q = p / to_h,
+            d = q % to_d - lead_d, s = q / to_d, n = s % to_n, first = s / to_n * width;
+        int inside = w >= 0 && w < x_w && h >= 0 && h < x_h && d >= 0 && d < x_d;
+        int lanes = inside ? channels - first : 0;
+        global const float *from =
+            x + x_at + (((n * x_d + d) * x_h + h) * x_w + w) * x_cs + first;
+        global float *pixel = to + to_at + i * width;
+        for (int c = 0; c < width; c++)
+            pixel[c] = c < lanes ? from[c] : 0;
+    }
+}
+
+/* Sums over taps. Steps are in floats: x_n, x_d, x_h, x_w from one q to the next, t_d, t_h, t_w
+ * from one tap to the next; y_n, y_d, y_h, y_w from one q to the next. A tap has `run` floats (ci,
+ * or several taps along W that lie side by side). written: channels of y that are written, padding
+ * lanes too. */
+#define GATHER_PARAMETERS                                                                          \
+    global const float *x, int x_at, global const float *packed, int packed_at, global float *y,   \
+        int y_at, int items, int samples, int q_d, int q_h, int q_w, int x_n, int x_d, int x_h,    \
+        int x_w, int taps_d, int taps_h, int taps_w, int t_d, int t_h, int t_w, int run, int y_n,  \
+        int y_d, int y_h, int y_w, int outputs, int written, int whole
+/* And over pixels: g[co, tap, lane] = sum over n and o of y[n, o, co] * x[n, reach * o + spread *
+ * tap, lane], for a part of the rows (n, d, h) of y. y_d, y_h, y_w: sizes; y_group: floats from
+ * FCS_M channels of y to the next, y_pixel: from a pixel to the next; x_panel: from 16 floats of a
+ * pixel to the next; written: floats of a tap that are written. */
+#define WEIGHTS_PARAMETERS                                                                         \
+    global const float *x, int x_at, global const float *y, int y_at, global float *g, int g_at,   \
+        int items, int rows, int share, int y_d, int y_h, int y_w, int y_group, int y_pixel,       \
+        int outputs, int x_panel, int x_n, int x_d, int x_h, int x_w, int taps_d, int taps_h,      \
+        int taps_w, int t_d, int t_h, int t_w, int run, int g_co, int g_tap, int g_part,           \
+        int written, int whole
+
+#ifndef FCS_BM
+kernel void gather(GATHER_PARAMETERS)
 {
     int id = (int)get_global_id(0);
     if (id >= items)
         return;
     int blocks = (q_w + FCS_M - 1) / FCS_M, q = id % blocks * FCS_M, row = id / blocks;
     int h = row % q_h, r = row / q_h, d = r % q_d, s = r / q_d;
-    int samples = items / (blocks * q_h * q_d * ((outputs + 15) / 16)), n = s % samples,
-        panel = s / samples;
-    global const float *w = packed + packed_at + panel * taps_d * taps_h * taps_w * run * 16;
+    int n = s % samples, column = s / samples * FCS_V;
+    global const float *w =
+        packed + packed_at + column / 16 * (taps_d * taps_h * taps_w * run * 16) + column % 16;
     global const float *image = x + x_at + n * x_n + d * x_d + h * x_h;
 #define START(m) int x##m = min(q + m, q_w - 1) * x_w;
-#define CLEAR(m) float16 acc##m = 0;
-    PIXELS(START)
-    PIXELS(CLEAR)
+    ROWS(START)
+    ROWS(TILE_CLEAR)
     for (int td = 0; td < taps_d; td++)
         for (int th = 0; th < taps_h; th++)
             for (int tw = 0; tw < taps_w; tw++) {
                 global const float *tap = image + td * t_d + th * t_h + tw * t_w;
 #define POINTER(m) global const float *p##m = tap + x##m;
-                PIXELS(POINTER)
+                ROWS(POINTER)
                 for (int i = 0; i < run; i++, w += 16) {
-                    float16 v = vload16(0, w);
+                    V v = FCS_LOAD(w);
 #define ADD(m) acc##m += p##m[i] * v;
-                    PIXELS(ADD)
+                    ROWS(ADD)
                 }
             }
-    int lanes = min(outputs - panel * 16, 16);
-    global float *to = y + y_at + n * y_n + d * y_d + h * y_h + q * y_w + panel * 16;
-    if (y_cs % 16 == 0) {
+    global float *to = y + y_at + n * y_n + d * y_d + h * y_h + q * y_w + column;
 #define WRITE(m)                                                                                   \
     if (q + m < q_w)                                                                               \
-        vstore16(lanes == 16 ? acc##m : fcs_first(acc##m, lanes), 0, to + m * y_w);
-        PIXELS(WRITE)
-    } else {
-        float some[16];
-#define WRITE_FEW(m)                                                                               \
-    if (q + m < q_w) {                                                                             \
-        vstore16(acc##m, 0, some);                                                                 \
-        for (int c = 0; c < lanes; c++)                                                            \
-            to[m * y_w + c] = some[c];                                                             \
-    }
-        PIXELS(WRITE_FEW)
-    }
+        tile_store(acc##m, to + m * y_w, outputs - column, whole);
+    ROWS(WRITE)
 }
 
-/* g[co, tap, ci] = sum over n and o of y[n, o, co] * x[n, reach * o + spread * tap, ci], for a part
- * of the rows (n, d, h) of y. An item has FCS_M channels co and 16 floats of a tap's run. Sums of a
- * row are added to those of the rows before it. y_d, y_h: sizes; x_*, t_*: as above; g_co, g_tap:
- * floats from one to the next. */
-kernel void weights(global const float *x, int x_at, global const float *y, int y_at,
-                    global float *g, int g_at, int items, int rows, int share, int y_d, int y_h,
-                    int y_w, int y_cs, int outputs, int x_n, int x_d, int x_h, int x_w, int taps_d,
-                    int taps_h, int taps_w, int t_d, int t_h, int t_w, int run, int g_co, int g_tap,
-                    int g_part, int whole)
+/* Sums of a row are added to those of the rows before it. */
+kernel void weights(WEIGHTS_PARAMETERS)
 {
     int id = (int)get_global_id(0);
     if (id >= items)
         return;
-    int blocks = (run + 15) / 16, groups = (outputs + FCS_M - 1) / FCS_M;
-    int lane = id % blocks * 16, i = id / blocks, co = i % groups * FCS_M, t = i / groups;
-    int tw = t % taps_w, u = t / taps_w, th = u % taps_h, v = u / taps_h, td = v % taps_d,
-        part = v / taps_d;
-    global const float *image = x + x_at + td * t_d + th * t_h + tw * t_w + lane;
-#define CHANNEL(m) int c##m = min(co + m, outputs - 1);
-    PIXELS(CHANNEL)
-    PIXELS(CLEAR)
+    int blocks = (written + FCS_V - 1) / FCS_V, groups = (outputs + FCS_M - 1) / FCS_M;
+    int tw = id % taps_w, u = id / taps_w, th = u % taps_h, v = u / taps_h, td = v % taps_d,
+        s = v / taps_d, lane = s % blocks * FCS_V, i = s / blocks, group = i % groups,
+        part = i / groups, co = group * FCS_M;
+    global const float *image =
+        x + x_at + td * t_d + th * t_h + tw * t_w + lane / 16 * x_panel + lane % 16;
+    ROWS(TILE_CLEAR)
     for (int row = part * share, end = min(row + share, rows); row < end; row++) {
         int h = row % y_h, r = row / y_h, d = r % y_d, n = r / y_d;
         global const float *from = image + n * x_n + d * x_d + h * x_h;
-        global const float *slope = y + y_at + row * y_w * y_cs;
-#define CLEAR_ROW(m) float16 row##m = 0;
-        PIXELS(CLEAR_ROW)
-        for (int w = 0; w < y_w; w++, from += x_w, slope += y_cs) {
-            float16 f = vload16(0, from);
-#define ADD_ROW(m) row##m += slope[c##m] * f;
-            PIXELS(ADD_ROW)
+        global const float *slope = y + y_at + group * y_group + row * y_w * y_pixel;
+#define CLEAR_ROW(m) V row##m = 0;
+        ROWS(CLEAR_ROW)
+        for (int w = 0; w < y_w; w++, from += x_w, slope += y_pixel) {
+            V f = FCS_LOAD(from);
+#define ADD_ROW(m) row##m += slope[m] * f;
+            ROWS(ADD_ROW)
         }
 #define ADD_UP(m) acc##m += row##m;
-        PIXELS(ADD_UP)
+        ROWS(ADD_UP)
     }
-    int lanes = min(run - lane, 16), tap = (td * taps_h + th) * taps_w + tw;
+    int tap = (td * taps_h + th) * taps_w + tw;
     global float *to = g + g_at + part * g_part + co * g_co + tap * g_tap + lane;
-    if (whole) { /* vectors may be written whole: zeros in padding lanes */
-#define WRITE_WHOLE(m)                                                                             \
+#define WRITE_TAP(m)                                                                               \
     if (co + m < outputs)                                                                          \
-        vstore16(lanes == 16 ? acc##m : fcs_first(acc##m, lanes), 0, to + m * g_co);
-        PIXELS(WRITE_WHOLE)
-    } else {
-        float some[16];
-#define WRITE_LANES(m)                                                                             \
-    if (co + m < outputs) {                                                                        \
-        vstore16(acc##m, 0, some);                                                                 \
-        for (int c = 0; c < lanes; c++)                                                            \
-            to[m * g_co + c] = some[c];                                                            \
-    }
-        PIXELS(WRITE_LANES)
-    }
+        tile_store(acc##m, to + m * g_co, run - lane, whole);
+    ROWS(WRITE_TAP)
 }
+#else
+TILE_KERNEL void gather(GATHER_PARAMETERS)
+{
+    TILE_LOCALS
+    local int at[FCS_BM], to[FCS_BM]; /* where the rows' pixels lie in x and y */
+    TILE_PLACE
+    int pixels = samples * q_d * q_h * q_w, groups = (pixels + FCS_BM - 1) / FCS_BM;
+    int group = TILE_GROUP, first_row = group % groups * FCS_BM;
+    int first_column = group / groups * FCS_BN, k = taps_d * taps_h * taps_w * run;
+    for (int i = item; i < FCS_BM; i += TILE_ITEMS) {
+        int p = min(first_row + i, pixels - 1), w = p % q_w, r = p / q_w, h = r % q_h, s = r / q_h,
+            d = s % q_d, n = s / q_d;
+        at[i] = x_at + n * x_n + d * x_d + h * x_h + w * x_w;
+        to[i] = y_at + n * y_n + d * y_d + h * y_h + w * y_w;
+    }
+    ROWS(TILE_CLEAR)
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int k0 = 0; k0 < k; k0 += FCS_BK) {
+        int term = item % FCS_BK, t = min(k0 + term, k - 1); /* TILE_ITEMS is a multiple of FCS_BK */
+        int tap = t / run, tw = tap % taps_w, u = tap / taps_w, th = u % taps_h, td = u / taps_h;
+        int off = td * t_d + th * t_h + tw * t_w + t % run;
+        for (int i = item; i < FCS_BM * FCS_BK; i += TILE_ITEMS)
+            ta[term * TILE_A + i / FCS_BK] = k0 + term < k ? x[at[i / FCS_BK] + off] : 0;
+        for (int i = item; i < FCS_BN * FCS_BK; i += TILE_ITEMS) {
+            int c = first_column + i % FCS_BN, b = k0 + i / FCS_BN;
+            tb[i] =
+                b < k && c < outputs ? packed[packed_at + (c / 16 * k + b) * 16 + c % 16] : 0;
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+        TILE_MULTIPLY
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    int first = first_column + column;
+#define WRITE(m)                                                                                   \
+    if (first_row + row + m < pixels && first < written)                                           \
+        tile_store(acc##m, y + to[row + m] + first, outputs - first, whole);
+    ROWS(WRITE)
+}
+
+TILE_KERNEL void weights(WEIGHTS_PARAMETERS)
+{
+    TILE_LOCALS
+    local int at[FCS_BK], off[FCS_BN]; /* of the terms' pixels, of the columns' taps in x */
+    TILE_PLACE
+    int width = (written + FCS_V - 1) / FCS_V * FCS_V, columns = taps_d * taps_h * taps_w * width;
+    int across = (columns + FCS_BN - 1) / FCS_BN, down = (outputs + FCS_BM - 1) / FCS_BM;
+    int group = TILE_GROUP, first_column = group % across * FCS_BN, s = group / across,
+        first_row = s % down * FCS_BM, part = s / down;
+    int first = part * share * y_w, end = min(part * share + share, rows) * y_w;
+#define PIXEL(k0)                                                                                  \
+    for (int i = item; i < FCS_BK; i += TILE_ITEMS) {                                              \
+        int p = min((k0) + i, end - 1), w = p % y_w, r = p / y_w, h = r % y_h, q = r / y_h,        \
+            d = q % y_d, n = q / y_d;                                                              \
+        at[i] = x_at + n * x_n + d * x_d + h * x_h + w * x_w;                                      \
+    }
+    for (int i = item; i < FCS_BN; i += TILE_ITEMS) {
+        int c = min(first_column + i, columns - 1), lane = c % width, t = c / width,
+            tw = t % taps_w, u = t / taps_w, th = u % taps_h, td = u / taps_h;
+        off[i] = td * t_d + th * t_h + tw * t_w + lane / 16 * x_panel + lane % 16;
+    }
+    PIXEL(first)
+    ROWS(TILE_CLEAR)
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int k0 = first; k0 < end; k0 += FCS_BK) {
+        for (int i = item; i < FCS_BM * FCS_BK; i += TILE_ITEMS) {
+            int r = i % FCS_BM, co = first_row + r, p = k0 + i / FCS_BM;
+            ta[i / FCS_BM * TILE_A + r] =
+                p < end && co < outputs
+                    ? y[y_at + co / FCS_M * y_group + co % FCS_M + p * y_pixel]
+                    : 0;
+        }
+        for (int i = item; i < FCS_BN * FCS_BK; i += TILE_ITEMS)
+            tb[i] = k0 + i / FCS_BN < end ? x[at[i / FCS_BN] + off[i % FCS_BN]] : 0;
+        barrier(CLK_LOCAL_MEM_FENCE);
+        TILE_MULTIPLY
+        PIXEL(k0 + FCS_BK) /* for the next round: this one's were read before the barrier */
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    int c = first_column + column, lane = c % width;
+    global float *to = g + g_at + part * g_part + (first_row + row) * g_co + c / width * g_tap + lane;
+#define WRITE_TAP(m)                                                                               \
+    if (first_row + row + m < outputs && c < columns)                                              \
+        tile_store(acc##m, to + m * g_co, run - lane, whole);
+    ROWS(WRITE_TAP)
+}
+#endif

@@ -44,7 +44,7 @@ static void test_embedded(const char *top)
         check_file(e, top);
         continued += count_lines(e->lines, "\\");
     }
-    CHECK(n == 11 && continued > 10); /* backslashes survive the quoting */
+    CHECK(n == 12 && continued > 10); /* backslashes survive the quoting */
 }
 
 /* ---- words ---- */

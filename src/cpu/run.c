@@ -7,6 +7,8 @@
 
 static const char *kernels_name(const fcs_context *ctx) { return ctx->isa->name; }
 
+static bool one_thread(const fcs_context *ctx) { return fcs_team_size(ctx->team) == 1; }
+
 /* ---- memory ---- */
 static void *memory_new(fcs_context *ctx, size_t bytes, bool zero)
 {
@@ -177,6 +179,7 @@ const fcs_backend fcs_cpu_backend = {
     .name = "cpu",
     .fast_forms = true,
     .kernels_name = kernels_name,
+    .one_thread = one_thread,
     .memory_new = memory_new,
     .memory_free = memory_free,
     .map = map,

@@ -17,6 +17,14 @@ typedef struct fcs_op_place {
     uint32_t stream; /* random ops */
 } fcs_op_place;
 
+/* A kind of problem whose kernels have several forms, between which time decides
+ * (src/check/tune.c): its name, its op, the case that is timed, more cases that a form must get
+ * right. */
+typedef struct fcs_tuning_use {
+    const char *name, *op, *timed;
+    const char *const *checked; /* NULL behind the last */
+} fcs_tuning_use;
+
 typedef struct fcs_backend {
     const char *name; /* "cpu", "opencl" */
     bool fast_forms;  /* convolutions by minimal filtering (src/ops/tiling.h) */
@@ -46,6 +54,11 @@ typedef struct fcs_backend {
     void (*forget)(fcs_plan *p);
     /* Waits until all that was run is done. NULL: it always is. */
     fcs_status (*finish)(fcs_context *ctx);
+
+    /* Whether one thread of the process does all the work, so that its processor time is the
+     * work's.
+     */
+    bool (*one_thread)(const fcs_context *ctx);
 
     /* One op outside a plan, for checks and benchmarks: what it needs beside its values, made
      * ready, run as often as wanted, freed. NULL and a message on failure. */

@@ -52,8 +52,7 @@ void fcs_step_words(const fcs_plan *p, const fcs_step *s, char op[64], char shap
 double fcs_profile_seconds(const fcs_context *ctx)
 {
     struct timespec t;
-    bool alone = !ctx->backend->finish && fcs_team_size(ctx->team) == 1;
-    clock_gettime(alone ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    clock_gettime(ctx->backend->one_thread(ctx) ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 

@@ -204,12 +204,15 @@ static void read_traits(fcs_cl *cl)
     cl->exact_division = (fp & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
     cl->slab_bytes = (size_t)(slab < most ? slab : most) / 64 * 64;
     cl->memory_bytes = (size_t)long_info(cl->id, CL_DEVICE_GLOBAL_MEM_SIZE);
+    cl->units = (int)(long_info(cl->id, CL_DEVICE_MAX_COMPUTE_UNITS) & INT32_MAX);
+    cl->local_bytes = (size_t)long_info(cl->id, CL_DEVICE_LOCAL_MEM_SIZE);
     cl->group_limit = size_info(cl->id, CL_DEVICE_MAX_WORK_GROUP_SIZE);
     size_t sizes[8] = {0};
     if (clGetDeviceInfo(cl->id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof sizes, sizes, NULL) ==
             CL_SUCCESS &&
         sizes[0] && sizes[0] < cl->group_limit)
         cl->group_limit = sizes[0];
+    fcs_cl_tiles_guess(cl);
 }
 
 /* Name, and platform and driver with their versions: what binaries, verdicts and bits depend on. */
@@ -382,6 +385,13 @@ static const char *driver_name(const fcs_context *ctx)
     return ((const fcs_cl *)ctx->device)->driver;
 }
 
+/* A processor's threads are the process's. */
+static bool one_thread(const fcs_context *ctx)
+{
+    const fcs_cl *cl = ctx->device;
+    return cl->cpu && cl->units == 1;
+}
+
 static fcs_status finish(fcs_context *ctx) { return fcs_cl_finish(ctx->device); }
 
 const fcs_backend fcs_cl_backend = {
@@ -396,6 +406,7 @@ const fcs_backend fcs_cl_backend = {
     .unmap = fcs_cl_unmap,
     .slab_bytes = slab_bytes,
     .finish = finish,
+    .one_thread = one_thread,
     .step_scratch = fcs_cl_step_scratch,
     .run = fcs_cl_run,
     .forget = fcs_cl_forget,

@@ -102,6 +102,16 @@ void fcs_cl_end(fcs_cl_launches *l, int64_t items, int64_t group, double work)
     c->work = work;
 }
 
+void fcs_cl_groups_end(fcs_cl_launches *l, int64_t groups, int64_t group, double work)
+{
+    if (l->failed)
+        return;
+    fcs_cl_launch *c = current(l);
+    c->local = (size_t)group;
+    c->global = (size_t)(groups * group);
+    c->work = work;
+}
+
 /* Neighbours of a block: enough for a processor's core to be busy for a while, and blocks for all.
  */
 static int64_t block_of(const fcs_cl *cl, int64_t n)

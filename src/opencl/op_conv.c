@@ -1,11 +1,12 @@
 /* op_conv.c: launches of conv, conv_dx and conv_dw (cl/conv.cl). conv is one phase of a gather,
  * conv_dx one for each remainder of the stride (src/ops/axis.h); conv_dw adds over pixels. Images
- * that taps leave are first copied into zeros. */
+ * that taps leave are first copied into zeros. Which form a kernel takes depends on the number of
+ * channels (tile.c). */
 #include "opencl/opencl.h"
 
 #include "ops/axis.h"
 
-enum { M = 6, PANEL = 16, MOST_PARTS = 64, D = 0, H = 1, W = 2 };
+enum { PANEL = 16, MOST_PARTS = 64, D = 0, H = 1, W = 2 };
 
 /* ---- images with room for every tap ---- */
 typedef struct room {
@@ -15,6 +16,11 @@ typedef struct room {
 } room;
 
 static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
+
+static int64_t round_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/* Floats that are written of so many: whole lines where they end in one. */
+static int64_t written_of(int64_t floats, int64_t step) { return step % PANEL ? floats : step; }
 
 static void room_for(room *r, int d, const fcs_axis *a)
 {
@@ -64,6 +70,7 @@ static void steps_of(const fcs_cl_view *v, int64_t step[4])
 
 /* ---- conv and conv_dx ---- */
 typedef struct gather {
+    const fcs_cl_tile *tile;
     bool adjoint;
     fcs_shape w, image;
     int64_t channels, outputs, panels, phases, classes[3];
@@ -79,12 +86,15 @@ static void phase_axes(const gather *g, int64_t i, fcs_axis axis[3])
         axis[d] = g->adjoint ? fcs_axis_adjoint(g->dims[d], r[d]) : fcs_axis_forward(g->dims[d]);
 }
 
-static gather gather_of(const fcs_apply_args *a, bool adjoint)
+static gather gather_of(const fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
 {
     gather g = {.adjoint = adjoint, .w = a->in[1], .image = a->in[0], .phases = 1};
     g.channels = g.w.n[adjoint ? FCS_N : FCS_C];
     g.outputs = g.w.n[adjoint ? FCS_C : FCS_N];
-    g.panels = (g.outputs + PANEL - 1) / PANEL;
+    g.panels = round_up(g.outputs, PANEL);
+    g.tile = fcs_cl_tile_for(cl, g.outputs < PANEL    ? FCS_CL_CONV_FEW_OUT
+                                 : g.channels < PANEL ? FCS_CL_CONV_FEW_IN
+                                                      : FCS_CL_CONV);
     for (int d = 0; d < 3; d++) {
         g.dims[d] = fcs_conv_dims_of(&a->attrs, adjoint ? a->out : a->in[0], g.w,
                                      adjoint ? a->in[0] : a->out, d);
@@ -102,9 +112,9 @@ static gather gather_of(const fcs_apply_args *a, bool adjoint)
     return g;
 }
 
-static size_t gather_scratch(const fcs_apply_args *a, bool adjoint)
+static size_t gather_scratch(const fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
 {
-    gather g = gather_of(a, adjoint);
+    gather g = gather_of(cl, a, adjoint);
     int64_t taps = g.w.n[FCS_D] * g.w.n[FCS_H] * g.w.n[FCS_W];
     return room_bytes(&g.room) + (size_t)(taps * g.channels * g.panels * PANEL) * sizeof(float);
 }
@@ -116,7 +126,7 @@ static void pack_emit(const fcs_cl_call *c, const gather *g, const fcs_axis axis
     const fcs_cl_view *w = &c->in[1];
     int64_t taps = g->w.n[FCS_D] * g->w.n[FCS_H] * g->w.n[FCS_W], row = taps * w->cs;
     int64_t items = g->panels * axis[D].taps * axis[H].taps * axis[W].taps * g->channels;
-    fcs_cl_begin(l, "conv", "-DFCS_V=16", NULL, "pack");
+    fcs_cl_begin(l, "tile conv", g->tile->options, NULL, "pack");
     fcs_cl_view_arg(l, w);
     fcs_cl_view_arg(l, packed);
     fcs_cl_ints_arg(l, (int64_t[]){items, g->channels, g->outputs}, 3);
@@ -144,14 +154,18 @@ static void phase_emit(const fcs_cl_call *c, const gather *g, const fcs_axis axi
         run *= taps_w;
         taps_w = 1;
     }
-    int64_t blocks = (axis[W].count + M - 1) / M;
-    int64_t items = blocks * axis[H].count * axis[D].count * y.shape.n[FCS_N] * g->panels;
-    fcs_cl_begin(l, "conv", "-DFCS_V=16", NULL, "gather");
+    const fcs_cl_tile *t = g->tile;
+    bool local = t->style == FCS_CL_LOCAL;
+    int64_t samples = y.shape.n[FCS_N], rows = axis[H].count * axis[D].count * samples;
+    int64_t written = written_of(g->outputs, y.cs), columns = round_up(written, t->n);
+    int64_t items = columns * (local ? round_up(rows * axis[W].count, t->m)
+                                     : rows * round_up(axis[W].count, t->m));
+    fcs_cl_begin(l, "tile conv", t->options, NULL, "gather");
     fcs_cl_view_arg(l, &x);
     fcs_cl_view_arg(l, packed);
     fcs_cl_view_arg(l, &y);
-    fcs_cl_ints_arg(l, (int64_t[]){items, axis[D].count, axis[H].count, axis[W].count}, 4);
-    fcs_cl_int_arg(l, in[0]);
+    fcs_cl_ints_arg(l, (int64_t[]){items, samples}, 2);
+    fcs_cl_ints_arg(l, (int64_t[]){axis[D].count, axis[H].count, axis[W].count, in[0]}, 4);
     for (int d = 0; d < 3; d++)
         fcs_cl_int_arg(l, axis[d].reach * in[d + 1]);
     fcs_cl_ints_arg(l, (int64_t[]){axis[D].taps, axis[H].taps, taps_w}, 3);
@@ -160,14 +174,14 @@ static void phase_emit(const fcs_cl_call *c, const gather *g, const fcs_axis axi
     fcs_cl_ints_arg(l, (int64_t[]){run, out[0]}, 2);
     for (int d = 0; d < 3; d++)
         fcs_cl_int_arg(l, axis[d].step * out[d + 1]);
-    fcs_cl_ints_arg(l, (int64_t[]){g->outputs, y.cs}, 2);
-    double products = (double)(items * M * PANEL) * (double)(axis[D].taps * axis[H].taps);
-    fcs_cl_end(l, items, 1, products * (double)(taps_w * run) / 8);
+    fcs_cl_ints_arg(l, (int64_t[]){g->outputs, written, y.cs % PANEL == 0}, 3);
+    double products = (double)(items * t->m * t->n) * (double)(axis[D].taps * axis[H].taps);
+    fcs_cl_tile_end(l, t, items, products * (double)(taps_w * run) / 8);
 }
 
 static void gather_emit(const fcs_cl_call *c, bool adjoint)
 {
-    gather g = gather_of(c->args, adjoint);
+    gather g = gather_of(c->to->cl, c->args, adjoint);
     fcs_cl_view image = room_emit(c, &g.room, &c->in[0]);
     fcs_cl_view packed = fcs_cl_part(&c->scratch, room_bytes(&g.room));
     for (int64_t i = 0; i < g.phases; i++) {
@@ -196,98 +210,179 @@ static void conv_dx_emit(const fcs_cl_call *c) { gather_emit(c, true); }
 
 static size_t conv_scratch(const fcs_cl *cl, const fcs_apply_args *a)
 {
-    (void)cl;
-    return gather_scratch(a, false);
+    return gather_scratch(cl, a, false);
 }
 
 static size_t conv_dx_scratch(const fcs_cl *cl, const fcs_apply_args *a)
 {
-    (void)cl;
-    return gather_scratch(a, true);
+    return gather_scratch(cl, a, true);
 }
 
 const fcs_cl_op fcs_cl_op_conv = {.emit = conv_emit, .scratch = conv_scratch};
 const fcs_cl_op fcs_cl_op_conv_dx = {.emit = conv_dx_emit, .scratch = conv_dx_scratch};
 
 /* ---- conv_dw ---- */
+/* Forms in registers read streams: panels of 16 channels of the image and of so many of gy as a
+ * tile has rows, pixels side by side. A channel's pixels lie a power of two apart else, in few sets
+ * of the caches. */
 typedef struct slopes {
+    const fcs_cl_tile *tile;
     fcs_axis axis[3];
     room room;
-    int64_t outputs, taps[3], run; /* taps along W that lie side by side are one run */
+    int64_t channels, outputs, taps[3], run; /* taps along W that lie side by side are one run */
+    bool panels, groups;                     /* image, gy are copied so */
     int64_t rows, share, parts, floats;
-    int64_t items; /* of a part */
+    int64_t written, items; /* floats of a tap; items of a part */
 } slopes;
+
+/* Parts for the device to be busy; in registers their pixels stay in a cache as well. Each part's
+ * weights are written and added up, so none is short. */
+static void cut(const fcs_cl *cl, slopes *s, int64_t width)
+{
+    bool stream = s->tile->style == FCS_CL_REGISTERS;
+    int64_t pixels = s->rows * width, cached = stream ? pixels / 1024 : 1;
+    int64_t busy = round_up(cl->cpu ? 64 : stream ? 16384 : 256, s->items), most = pixels / 256;
+    int64_t parts = largest(cached, busy < most ? busy : most);
+    parts = parts > MOST_PARTS ? MOST_PARTS : parts > s->rows ? s->rows : largest(parts, 1);
+    s->share = round_up(s->rows, parts);
+    s->parts = round_up(s->rows, s->share);
+}
 
 static slopes slopes_of(const fcs_cl *cl, const fcs_apply_args *a)
 {
     slopes s = {.outputs = a->out.n[FCS_N], .floats = fcs_shape_floats(a->out)};
     fcs_shape x = a->in[0], y = a->in[1];
     int64_t cs = fcs_channel_stride(x.n[FCS_C]);
+    s.channels = x.n[FCS_C];
+    s.tile = fcs_cl_tile_for(cl, s.outputs < PANEL    ? FCS_CL_DW_FEW_OUT
+                                 : s.channels < PANEL ? FCS_CL_DW_FEW_IN
+                                                      : FCS_CL_DW);
+    bool stream = s.tile->style == FCS_CL_REGISTERS;
     for (int d = 0; d < 3; d++) {
         s.axis[d] = fcs_axis_forward(fcs_conv_dims_of(&a->attrs, x, a->out, y, d));
         s.taps[d] = s.axis[d].taps;
         room_for(&s.room, d, &s.axis[d]);
     }
-    room_finish(&s.room, x, cs < PANEL);
-    s.run = x.n[FCS_C];
-    if (s.axis[W].spread == 1 && cs == s.run) {
+    s.panels = stream && cs > PANEL;
+    s.groups = stream && fcs_channel_stride(s.outputs) != s.tile->m;
+    room_finish(&s.room, x, s.panels || cs < PANEL);
+    s.run = s.channels;
+    if (s.axis[W].spread == 1 && cs == s.run && !s.panels) {
         s.run *= s.taps[W];
         s.taps[W] = 1;
     }
+    int64_t taps = s.taps[D] * s.taps[H] * s.taps[W];
     s.rows = y.n[FCS_N] * y.n[FCS_D] * y.n[FCS_H];
-    s.items =
-        (s.run + PANEL - 1) / PANEL * ((s.outputs + M - 1) / M) * s.taps[D] * s.taps[H] * s.taps[W];
-    /* Parts short enough for their rows to stay in a cache, and for the device to be busy. */
-    int64_t row_floats = y.n[FCS_W] * (s.axis[W].reach * cs + fcs_channel_stride(y.n[FCS_C]));
-    int64_t parts = s.rows * row_floats / (1 << 16) + 1;
-    int64_t busy = ((cl->cpu ? 64 : 4096) + s.items - 1) / s.items;
-    parts = largest(parts, busy);
-    parts = parts > MOST_PARTS ? MOST_PARTS : parts > s.rows ? s.rows : parts;
-    s.share = (s.rows + parts - 1) / parts;
-    s.parts = (s.rows + s.share - 1) / s.share;
+    s.written = written_of(s.run, s.floats / s.outputs / taps);
+    int64_t lanes = round_up(s.written, s.tile->item_n) * s.tile->item_n;
+    s.items = round_up(s.outputs, s.tile->m) * round_up(lanes * taps, s.tile->n);
+    cut(cl, &s, y.n[FCS_W]);
     return s;
+}
+
+static size_t groups_bytes(const slopes *s, fcs_shape y)
+{
+    int64_t pixels = fcs_shape_count(y) / s->outputs, m = s->tile->m;
+    return !s->groups
+               ? 0
+               : fcs_cl_lines((size_t)(round_up(s->outputs, m) * m * pixels) * sizeof(float));
 }
 
 static size_t conv_dw_scratch(const fcs_cl *cl, const fcs_apply_args *a)
 {
     slopes s = slopes_of(cl, a);
-    return room_bytes(&s.room) + (s.parts > 1 ? (size_t)(s.parts * s.floats) * sizeof(float) : 0);
+    return room_bytes(&s.room) + groups_bytes(&s, a->in[1]) +
+           (s.parts > 1 ? (size_t)(s.parts * s.floats) * sizeof(float) : 0);
 }
 
-static void slopes_emit(const fcs_cl_call *c, const slopes *s, const fcs_cl_view *image,
+/* x in panels of `width` channels in an image of so many pixels, behind `lead` zeros. */
+static void panels_emit(const fcs_cl_call *c, const slopes *s, const fcs_cl_view *x,
+                        const fcs_cl_view *to, fcs_shape shape, const int64_t lead[3],
+                        int64_t width)
+{
+    fcs_cl_launches *l = c->to;
+    int64_t channels = x->shape.n[FCS_C];
+    int64_t items = fcs_shape_count(shape) / channels * round_up(channels, width);
+    fcs_cl_begin(l, "tile conv", s->tile->options, NULL, "panels");
+    fcs_cl_view_arg(l, x);
+    fcs_cl_view_arg(l, to);
+    fcs_cl_items_arg(l, items);
+    fcs_cl_int_arg(l, shape.n[FCS_N]);
+    fcs_cl_ints_arg(l, shape.n + FCS_D, 3);
+    fcs_cl_ints_arg(l, x->shape.n + FCS_D, 3);
+    fcs_cl_ints_arg(l, lead, 3);
+    fcs_cl_ints_arg(l, (int64_t[]){x->cs, channels, width}, 3);
+    fcs_cl_items_end(l, items, 2 * (double)(items * width));
+}
+
+/* The image to read; *panel: floats from 16 of its channels to the next. */
+static fcs_cl_view image_emit(const fcs_cl_call *c, const slopes *s, int64_t *panel)
+{
+    *panel = PANEL;
+    if (!s->panels)
+        return room_emit(c, &s->room, &c->in[0]);
+    fcs_cl_view v = c->scratch;
+    v.shape = s->room.shape;
+    v.cs = PANEL;
+    panels_emit(c, s, &c->in[0], &v, v.shape, s->room.lo, PANEL);
+    *panel = fcs_shape_count(v.shape) / s->channels * PANEL;
+    return v;
+}
+
+/* gy to read, at `to` where it is copied; steps: floats from a tile's rows to the next, and from a
+ * pixel to the next. */
+static fcs_cl_view groups_emit(const fcs_cl_call *c, const slopes *s, const fcs_cl_view *to,
+                               int64_t steps[2])
+{
+    static const int64_t lead[3] = {0, 0, 0};
+    const fcs_cl_view *y = &c->in[1];
+    steps[0] = s->tile->item_m;
+    steps[1] = y->cs;
+    if (!s->groups)
+        return *y;
+    steps[0] = fcs_shape_count(y->shape) / s->outputs * s->tile->m;
+    steps[1] = s->tile->m;
+    panels_emit(c, s, y, to, y->shape, lead, s->tile->m);
+    return *to;
+}
+
+static void slopes_emit(const fcs_cl_call *c, const slopes *s, const fcs_cl_view *groups,
                         const fcs_cl_view *to)
 {
     fcs_cl_launches *l = c->to;
-    fcs_cl_view x = *image;
-    const fcs_cl_view *y = &c->in[1];
-    int64_t in[4], taps = s->taps[D] * s->taps[H] * s->taps[W];
+    int64_t panel, steps[2], in[4], taps = s->taps[D] * s->taps[H] * s->taps[W];
     int64_t tap = s->floats / s->outputs / taps;
+    const fcs_shape shape = c->in[1].shape;
+    fcs_cl_view x = image_emit(c, s, &panel), y = groups_emit(c, s, groups, steps);
     steps_of(&x, in);
     for (int d = 0; d < 3; d++)
         x.at += (s->axis[d].offset + s->room.lo[d]) * in[d + 1];
-    fcs_cl_begin(l, "conv", "-DFCS_V=16", NULL, "weights");
+    fcs_cl_begin(l, "tile conv", s->tile->options, NULL, "weights");
     fcs_cl_view_arg(l, &x);
-    fcs_cl_view_arg(l, y);
+    fcs_cl_view_arg(l, &y);
     fcs_cl_view_arg(l, to);
     fcs_cl_ints_arg(l, (int64_t[]){s->items * s->parts, s->rows, s->share}, 3);
-    fcs_cl_ints_arg(l, y->shape.n + FCS_D, 3);
-    fcs_cl_ints_arg(l, (int64_t[]){y->cs, s->outputs, in[0]}, 3);
+    fcs_cl_ints_arg(l, shape.n + FCS_D, 3);
+    fcs_cl_ints_arg(l, steps, 2);
+    fcs_cl_ints_arg(l, (int64_t[]){s->outputs, panel, in[0]}, 3);
     for (int d = 0; d < 3; d++)
         fcs_cl_int_arg(l, s->axis[d].reach * in[d + 1]);
     fcs_cl_ints_arg(l, s->taps, 3);
     for (int d = 0; d < 3; d++)
         fcs_cl_int_arg(l, s->axis[d].spread * in[d + 1]);
-    fcs_cl_ints_arg(l, (int64_t[]){s->run, taps * tap, tap, s->floats, tap % PANEL == 0}, 5);
-    double pixels = (double)(s->rows * y->shape.n[FCS_W]);
-    fcs_cl_end(l, s->items * s->parts, 1, pixels * (double)(s->items * M * PANEL) / 8);
+    fcs_cl_ints_arg(l, (int64_t[]){s->run, taps * tap, tap, s->floats}, 4);
+    fcs_cl_ints_arg(l, (int64_t[]){s->written, tap % PANEL == 0}, 2);
+    double products = (double)(s->items * s->tile->m * s->tile->n);
+    fcs_cl_tile_end(l, s->tile, s->items * s->parts,
+                    (double)(s->rows * shape.n[FCS_W]) * products / 8);
 }
 
 static void conv_dw_emit(const fcs_cl_call *c)
 {
     slopes s = slopes_of(c->to->cl, c->args);
-    fcs_cl_view image = room_emit(c, &s.room, &c->in[0]);
-    fcs_cl_view parts = fcs_cl_part(&c->scratch, room_bytes(&s.room));
-    slopes_emit(c, &s, &image, s.parts > 1 ? &parts : &c->out);
+    fcs_cl_view groups = fcs_cl_part(&c->scratch, room_bytes(&s.room));
+    fcs_cl_view parts = fcs_cl_part(&groups, groups_bytes(&s, c->in[1].shape));
+    slopes_emit(c, &s, &groups, s.parts > 1 ? &parts : &c->out);
     if (s.parts > 1)
         fcs_cl_add_parts(c->to, &c->out, &parts, s.floats, s.parts);
 }

@@ -14,6 +14,28 @@
 
 #include <CL/cl.h>
 
+/* ---- forms of the kernels that multiply (tile.c) ---- */
+typedef enum fcs_cl_style { FCS_CL_REGISTERS, FCS_CL_LOCAL } fcs_cl_style;
+typedef struct fcs_cl_tile {
+    const char *name, *options; /* "registers-6x16", the numbers as -D */
+    fcs_cl_style style;
+    int m, n, k; /* results of a group (in registers: of an item); terms between barriers */
+    int item_m, item_n;
+} fcs_cl_tile;
+/* Kinds of problem that take a form of their own: few: under 16 channels. */
+typedef enum fcs_cl_use {
+    FCS_CL_PRODUCT,
+    FCS_CL_PRODUCT_FLAT, /* few rows */
+    FCS_CL_CONV,         /* conv and conv_dx */
+    FCS_CL_CONV_FEW_IN,
+    FCS_CL_CONV_FEW_OUT,
+    FCS_CL_DW,
+    FCS_CL_DW_FEW_IN,
+    FCS_CL_DW_FEW_OUT,
+    FCS_CL_USES
+} fcs_cl_use;
+extern const fcs_tuning_use fcs_cl_uses[FCS_CL_USES];
+
 /* ---- devices (device.c) ---- */
 typedef struct fcs_cl_program {
     char *key;
@@ -28,6 +50,7 @@ typedef struct fcs_cl {
     cl_context context;
     cl_command_queue queue; /* in order */
     char *name, *driver;
+    int units;           /* that compute at the same time */
     bool cpu;            /* a processor: wide vectors, no local memory, few large work items */
     bool sync;           /* wait after each kernel */
     bool lost;           /* after a fatal error no call is made any more */
@@ -36,7 +59,9 @@ typedef struct fcs_cl {
     bool cacheless;      /* the cache folder cannot be written */
     size_t slab_bytes;   /* of one buffer, at most */
     size_t memory_bytes, used_bytes; /* the device's; of all buffers here */
-    size_t group_limit;
+    size_t group_limit, local_bytes;
+    const fcs_cl_tile *tiles; /* forms instead of tile.c's, for tests; or NULL */
+    int form[FCS_CL_USES];
     fcs_cl_program *programs;
     size_t n_programs, programs_capacity;
     double queued, rate; /* work since the last wait; work per second, as measured (launch.c) */
@@ -125,6 +150,8 @@ void fcs_cl_random_arg(fcs_cl_launches *l); /* four: seed and step, low and high
 /* items: work items; group: wanted in a work group, 1 where an item is large. The device's limits
  * may make it smaller. work: floats moved and operations done, roughly. */
 void fcs_cl_end(fcs_cl_launches *l, int64_t items, int64_t group, double work);
+/* The same for kernels with a fixed group. */
+void fcs_cl_groups_end(fcs_cl_launches *l, int64_t groups, int64_t group, double work);
 void fcs_cl_launches_free(fcs_cl_launches *l);
 /* For kernels with FCS_ITEMS: the arguments `items` and `block` of n items; and the launch's end.
  */
@@ -138,6 +165,14 @@ const char *fcs_cl_vector_option(int vector);
 fcs_status fcs_cl_queue(fcs_cl_launches *l, size_t first, size_t end, uint64_t seed, uint64_t step,
                         const char *where);
 fcs_status fcs_cl_finish(fcs_cl *cl); /* waits until all that was queued is done */
+
+/* ---- forms (tile.c) ---- */
+const fcs_cl_tile *fcs_cl_tile_at(const fcs_cl *cl, int form); /* NULL: there are no more */
+bool fcs_cl_tile_fits(const fcs_cl *cl, const fcs_cl_tile *t);
+const fcs_cl_tile *fcs_cl_tile_for(const fcs_cl *cl, fcs_cl_use use);
+void fcs_cl_tiles_guess(fcs_cl *cl);
+/* Ends a launch of a kernel of the form: groups of it, or items where it is in registers. */
+void fcs_cl_tile_end(fcs_cl_launches *l, const fcs_cl_tile *t, int64_t groups, double work);
 
 /* ---- ops (op_*.c): an op of ops.def without its fcs_cl_op_<name> does not link ---- */
 typedef struct fcs_cl_call {

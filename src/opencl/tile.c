@@ -1,0 +1,148 @@
+/* tile.c: the forms of the kernels that multiply (cl/tile.cl), and which form a use takes: what was
+ * chosen for it (by `facies tune`, or with a checkpoint), else a guess by the kind of device. A
+ * form that the device has no room for gives way to the next one that fits. */
+#include "opencl/opencl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define REGISTERS(m, v)                                                                            \
+    {                                                                                              \
+        "registers-" #m "x" #v, "-DFCS_M=" #m " -DFCS_V=" #v, FCS_CL_REGISTERS, m, v, 0, m, v      \
+    }
+#define LOCAL(bm, bn, bk, m, v)                                                                    \
+    {                                                                                              \
+        "local-" #bm "x" #bn "x" #bk "-" #m "x" #v,                                                \
+            "-DFCS_BM=" #bm " -DFCS_BN=" #bn " -DFCS_BK=" #bk " -DFCS_M=" #m " -DFCS_V=" #v,       \
+            FCS_CL_LOCAL, bm, bn, bk, m, v                                                         \
+    }
+/* Shapes that others found best (CLBlast's database, dlprimitives), large ones first, and what
+ * suits processors of 16 and 32 vector registers. A form that does not fit gives way to one further
+ * down; registers fit everywhere. */
+static const fcs_cl_tile tiles[] = {
+    LOCAL(128, 128, 16, 8, 8), LOCAL(64, 128, 16, 8, 8), LOCAL(64, 64, 16, 8, 4),
+    LOCAL(32, 64, 16, 4, 4),   LOCAL(32, 32, 8, 4, 4),   REGISTERS(8, 4),
+    REGISTERS(6, 16),          REGISTERS(12, 16),        REGISTERS(12, 8),
+    REGISTERS(4, 16),          REGISTERS(1, 16),         {.name = NULL},
+};
+
+static const char *const product_checks[] = {"in=97x101x1x1x1,101x103x1x1x1",
+                                             "in=300x31x1x1x1,300x34x1x1x1 ta=1",
+                                             "in=65x16x1x1x1,49x16x1x1x1 tb=1", NULL};
+static const char *const flat_checks[] = {"in=2x300x1x1x1,300x40x1x1x1", "in=5x7x1x1x1,7x3x1x1x1",
+                                          NULL};
+static const char *const conv_checks[] = {
+    "in=2x31x1x23x19,37x31x1x5x5 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2",
+    "in=1x17x5x9x7,18x17x2x3x3 dilation=1,1,2 pad_lo=1 pad_hi=0,1,2", NULL};
+static const char *const few_in_checks[] = {
+    "in=2x3x1x23x21,33x3x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4",
+    "in=1x4x6x7x5,17x4x4x4x4 stride=2 pad_lo=1 pad_hi=2", NULL};
+static const char *const few_out_checks[] = {"in=2x33x1x21x17,3x33x1x5x5 pad_lo=0,2,2 pad_hi=0,2,2",
+                                             "in=1x18x5x7x9,1x18x3x3x3 pad_lo=1 pad_hi=1", NULL};
+static const char *const dw_checks[] = {
+    "in=2x31x1x23x19,2x37x1x12x10 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,3,3 size=1,5,5",
+    "in=1x17x5x9x7,1x18x5x9x6 pad_lo=1 pad_hi=0,1,2 dilation=1,1,2 size=2,3,3", NULL};
+static const char *const dw_few_in_checks[] = {
+    "in=2x3x1x23x21,2x33x1x11x10 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4 size=1,9,9",
+    "in=1x4x6x7x5,1x17x3x4x3 stride=2 pad_lo=1 pad_hi=2 size=4,4,4", NULL};
+static const char *const dw_few_out_checks[] = {
+    "in=2x33x1x21x17,2x3x1x21x17 pad_lo=0,2,2 pad_hi=0,2,2 size=1,5,5",
+    "in=1x18x5x7x9,1x1x5x7x9 pad_lo=1 pad_hi=1 size=3,3,3", NULL};
+
+/* What forms are timed on: layers of the dilated spatial GAN, and a product beyond the size from
+ * which some drivers get large ones wrong (CLBlast issue 542). */
+const fcs_tuning_use fcs_cl_uses[FCS_CL_USES] = {
+    [FCS_CL_PRODUCT] = {"matmul", "matmul", "in=1152x1160x1x1x1,1160x1168x1x1x1", product_checks},
+    [FCS_CL_PRODUCT_FLAT] = {"matmul-flat", "matmul", "in=16x4096x1x1x1,4096x1024x1x1x1",
+                             flat_checks},
+    [FCS_CL_CONV] = {"conv", "conv",
+                     "in=1x128x1x96x96,256x128x1x5x5 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2",
+                     conv_checks},
+    [FCS_CL_CONV_FEW_IN] = {"conv-few-in", "conv",
+                            "in=1x1x1x384x384,64x1x1x5x5 pad_lo=0,2,2 pad_hi=0,2,2", few_in_checks},
+    [FCS_CL_CONV_FEW_OUT] = {"conv-few-out", "conv",
+                             "in=1x64x1x192x192,1x64x1x5x5 pad_lo=0,2,2 pad_hi=0,2,2",
+                             few_out_checks},
+    [FCS_CL_DW] = {"conv_dw", "conv_dw",
+                   "in=1x64x1x192x192,1x128x1x96x96 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2 "
+                   "size=1,5,5",
+                   dw_checks},
+    [FCS_CL_DW_FEW_IN] = {"conv_dw-few-in", "conv_dw",
+                          "in=1x1x1x384x384,1x64x1x384x384 pad_lo=0,2,2 pad_hi=0,2,2 size=1,5,5",
+                          dw_few_in_checks},
+    [FCS_CL_DW_FEW_OUT] = {"conv_dw-few-out", "conv_dw",
+                           "in=1x64x1x192x192,1x1x1x192x192 pad_lo=0,2,2 pad_hi=0,2,2 size=1,5,5",
+                           dw_few_out_checks},
+};
+
+/* Guesses for processors and for all else. */
+static const char *const guesses[FCS_CL_USES][2] = {
+    [FCS_CL_PRODUCT] = {"registers-6x16", "local-64x64x16-8x4"},
+    [FCS_CL_PRODUCT_FLAT] = {"registers-4x16", "local-32x32x8-4x4"},
+    [FCS_CL_CONV] = {"registers-6x16", "local-64x64x16-8x4"},
+    [FCS_CL_CONV_FEW_IN] = {"registers-6x16", "local-64x64x16-8x4"},
+    [FCS_CL_CONV_FEW_OUT] = {"registers-12x8", "registers-8x4"},
+    [FCS_CL_DW] = {"registers-6x16", "local-64x64x16-8x4"},
+    [FCS_CL_DW_FEW_IN] = {"registers-12x8", "local-64x64x16-8x4"},
+    [FCS_CL_DW_FEW_OUT] = {"registers-1x16", "local-32x32x8-4x4"},
+};
+
+const fcs_cl_tile *fcs_cl_tile_at(const fcs_cl *cl, int form)
+{
+    const fcs_cl_tile *t = cl->tiles ? cl->tiles : tiles;
+    for (int i = 0; t[i].name; i++)
+        if (i == form)
+            return &t[i];
+    return NULL;
+}
+
+static int items_of(const fcs_cl_tile *t) { return t->m / t->item_m * (t->n / t->item_n); }
+
+/* Local memory of a group, the largest of the kernels': both factors' parts and the places. */
+static size_t local_bytes(const fcs_cl_tile *t)
+{
+    int floats = t->k * (t->m + 1 + t->n) + (t->m > t->n ? 2 * t->m : t->m + t->n) + t->k;
+    return (size_t)floats * sizeof(float);
+}
+
+bool fcs_cl_tile_fits(const fcs_cl *cl, const fcs_cl_tile *t)
+{
+    return t->style != FCS_CL_LOCAL ||
+           ((size_t)items_of(t) <= cl->group_limit && local_bytes(t) <= cl->local_bytes);
+}
+
+static int form_named(const fcs_cl *cl, const char *name, size_t n)
+{
+    const fcs_cl_tile *t;
+    for (int i = 0; (t = fcs_cl_tile_at(cl, i)) != NULL; i++)
+        if (strlen(t->name) == n && !strncmp(t->name, name, n))
+            return i;
+    return -1;
+}
+
+void fcs_cl_tiles_guess(fcs_cl *cl)
+{
+    for (int u = 0; u < FCS_CL_USES; u++) {
+        const char *name = guesses[u][cl->cpu ? 0 : 1];
+        cl->form[u] = form_named(cl, name, strlen(name));
+        if (cl->form[u] < 0)
+            cl->form[u] = 0;
+    }
+}
+
+const fcs_cl_tile *fcs_cl_tile_for(const fcs_cl *cl, fcs_cl_use use)
+{
+    int i = cl->form[use];
+    const fcs_cl_tile *t = fcs_cl_tile_at(cl, i);
+    while (!fcs_cl_tile_fits(cl, t)) /* the last form fits everywhere */
+        t = fcs_cl_tile_at(cl, ++i);
+    return t;
+}
+
+void fcs_cl_tile_end(fcs_cl_launches *l, const fcs_cl_tile *t, int64_t groups, double work)
+{
+    if (t->style == FCS_CL_LOCAL)
+        fcs_cl_groups_end(l, groups, items_of(t), work);
+    else
+        fcs_cl_end(l, groups, l->cl->cpu ? 1 : 64, work);
+}
