@@ -40,12 +40,31 @@ kernel void panels(global const float *x, int x_at, global float *to, int to_at,
             d = q % to_d - lead_d, s = q / to_d, n = s % to_n, first = s / to_n * width;
         int inside = w >= 0 && w < x_w && h >= 0 && h < x_h && d >= 0 && d < x_d;
         int lanes = inside ? channels - first : 0;
-        global const float *from =
-            x + x_at + (((n * x_d + d) * x_h + h) * x_w + w) * x_cs + first;
+        global const float *from = x + x_at + (((n * x_d + d) * x_h + h) * x_w + w) * x_cs + first;
         global float *pixel = to + to_at + i * width;
-        for (int c = 0; c < width; c++)
-            pixel[c] = c < lanes ? from[c] : 0;
+        if (width == 16 && lanes >= 16)
+            vstore16(vload16(0, from), 0, pixel);
+        else
+            for (int c = 0; c < width; c++)
+                pixel[c] = c < lanes ? from[c] : 0;
     }
+}
+
+/* For forms that add over channels: packed[output][tap][step] = w[tap, ci, output], 0 from the last
+ * channel on. An item is a float of it. */
+kernel void pack_dot(global const float *w, int w_at, global float *packed, int packed_at,
+                     int items, int channels, int step, int channel_step, int output_step,
+                     int tap_step, int taps_d, int taps_h, int taps_w, int kernel_h, int kernel_w,
+                     int k0_d, int k0_h, int k0_w, int dk_d, int dk_h, int dk_w)
+{
+    int i = (int)get_global_id(0);
+    if (i >= items)
+        return;
+    int ci = i % step, t = i / step, tw = t % taps_w, u = t / taps_w, th = u % taps_h,
+        v = u / taps_h, td = v % taps_d, output = v / taps_d;
+    int tap = ((k0_d + dk_d * td) * kernel_h + k0_h + dk_h * th) * kernel_w + k0_w + dk_w * tw;
+    packed[packed_at + i] =
+        ci < channels ? w[w_at + tap * tap_step + ci * channel_step + output * output_step] : 0;
 }
 
 /* Sums over taps. Steps are in floats: x_n, x_d, x_h, x_w from one q to the next, t_d, t_h, t_w
@@ -68,7 +87,38 @@ kernel void panels(global const float *x, int x_at, global float *to, int to_at,
         int taps_w, int t_d, int t_h, int t_w, int run, int g_co, int g_tap, int g_part,           \
         int written, int whole
 
-#ifndef FCS_BM
+#ifdef FCS_DOT
+/* Few outputs: an item has FCS_M pixels of a row and one output, a vector is of channels. A tap's
+ * run ends in whole lines, where x and w are zero. */
+kernel void gather(GATHER_PARAMETERS)
+{
+    int id = (int)get_global_id(0);
+    if (id >= items)
+        return;
+    int blocks = (q_w + FCS_M - 1) / FCS_M, q = id % blocks * FCS_M, row = id / blocks;
+    int h = row % q_h, r = row / q_h, d = r % q_d, s = r / q_d, n = s % samples, co = s / samples;
+    global const float *w = packed + packed_at + co * (taps_d * taps_h * taps_w * run);
+    global const float *image = x + x_at + n * x_n + d * x_d + h * x_h;
+#define START(m) int x##m = min(q + m, q_w - 1) * x_w;
+    ROWS(START)
+    ROWS(TILE_CLEAR)
+    for (int td = 0; td < taps_d; td++)
+        for (int th = 0; th < taps_h; th++)
+            for (int tw = 0; tw < taps_w; tw++, w += run) {
+                global const float *tap = image + td * t_d + th * t_h + tw * t_w;
+                for (int i = 0; i < run; i += FCS_V) {
+                    V v = FCS_LOAD(w + i);
+#define ADD(m) acc##m += FCS_LOAD(tap + x##m + i) * v;
+                    ROWS(ADD)
+                }
+            }
+    global float *to = y + y_at + n * y_n + d * y_d + h * y_h + q * y_w + co;
+#define WRITE(m)                                                                                   \
+    if (q + m < q_w)                                                                               \
+        to[m * y_w] = co < outputs ? tile_total(acc##m) : 0;
+    ROWS(WRITE)
+}
+#elif !defined FCS_BM
 kernel void gather(GATHER_PARAMETERS)
 {
     int id = (int)get_global_id(0);
@@ -102,6 +152,9 @@ kernel void gather(GATHER_PARAMETERS)
     ROWS(WRITE)
 }
 
+#endif
+
+#ifndef FCS_BM
 /* Sums of a row are added to those of the rows before it. */
 kernel void weights(WEIGHTS_PARAMETERS)
 {
@@ -136,7 +189,7 @@ kernel void weights(WEIGHTS_PARAMETERS)
         tile_store(acc##m, to + m * g_co, run - lane, whole);
     ROWS(WRITE_TAP)
 }
-#else
+#else /* in local memory */
 TILE_KERNEL void gather(GATHER_PARAMETERS)
 {
     TILE_LOCALS

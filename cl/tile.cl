@@ -1,5 +1,5 @@
 /* tile.cl: what the kernels that multiply share (matmul.cl, conv.cl come behind it). Each has two
- * forms, with the same arguments; src/opencl/tile.c says which are there:
+ * forms (gather a third, for few outputs, where FCS_DOT is defined), with the same arguments; src/opencl/tile.c says which are there:
  *
  * in registers: an item has FCS_M rows and FCS_V columns of the result in named vectors. Neither
  *   local memory nor barriers: what processors want, and devices whose work groups are small.
@@ -34,6 +34,16 @@ void tile_store(V v, global float *to, int n, int whole)
         for (int c = 0; c < n; c++)
             to[c] = some[c];
     }
+}
+
+/* The sum of a vector's floats. */
+float tile_total(V v)
+{
+    float some[FCS_V], total = 0;
+    FCS_STORE(v, some);
+    for (int c = 0; c < FCS_V; c++)
+        total += some[c];
+    return total;
 }
 
 #ifdef FCS_BM

@@ -92,9 +92,11 @@ static gather gather_of(const fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
     g.channels = g.w.n[adjoint ? FCS_N : FCS_C];
     g.outputs = g.w.n[adjoint ? FCS_C : FCS_N];
     g.panels = round_up(g.outputs, PANEL);
-    g.tile = fcs_cl_tile_for(cl, g.outputs < PANEL    ? FCS_CL_CONV_FEW_OUT
-                                 : g.channels < PANEL ? FCS_CL_CONV_FEW_IN
-                                                      : FCS_CL_CONV);
+    /* Sums over channels need pixels that are whole lines. */
+    bool lines = fcs_channel_stride(g.channels) % PANEL == 0;
+    g.tile = fcs_cl_tile_for(cl, FCS_CL_CONV_FEW_OUT);
+    if (g.outputs >= PANEL || (g.tile->style == FCS_CL_DOT && !lines))
+        g.tile = fcs_cl_tile_for(cl, g.channels < PANEL ? FCS_CL_CONV_FEW_IN : FCS_CL_CONV);
     for (int d = 0; d < 3; d++) {
         g.dims[d] = fcs_conv_dims_of(&a->attrs, adjoint ? a->out : a->in[0], g.w,
                                      adjoint ? a->in[0] : a->out, d);
@@ -112,11 +114,19 @@ static gather gather_of(const fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
     return g;
 }
 
+/* Packed weights of so many taps. */
+static size_t packed_bytes(const gather *g, int64_t taps)
+{
+    int64_t floats = g->tile->style == FCS_CL_DOT ? fcs_channel_stride(g->channels) * g->outputs
+                                                  : g->channels * g->panels * PANEL;
+    return fcs_cl_lines((size_t)(taps * floats) * sizeof(float));
+}
+
 static size_t gather_scratch(const fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
 {
     gather g = gather_of(cl, a, adjoint);
-    int64_t taps = g.w.n[FCS_D] * g.w.n[FCS_H] * g.w.n[FCS_W];
-    return room_bytes(&g.room) + (size_t)(taps * g.channels * g.panels * PANEL) * sizeof(float);
+    int64_t taps = g.w.n[FCS_D] * g.w.n[FCS_H] * g.w.n[FCS_W]; /* of all phases */
+    return room_bytes(&g.room) + packed_bytes(&g, taps) + (size_t)g.phases * 64;
 }
 
 static void pack_emit(const fcs_cl_call *c, const gather *g, const fcs_axis axis[3],
@@ -125,17 +135,19 @@ static void pack_emit(const fcs_cl_call *c, const gather *g, const fcs_axis axis
     fcs_cl_launches *l = c->to;
     const fcs_cl_view *w = &c->in[1];
     int64_t taps = g->w.n[FCS_D] * g->w.n[FCS_H] * g->w.n[FCS_W], row = taps * w->cs;
-    int64_t items = g->panels * axis[D].taps * axis[H].taps * axis[W].taps * g->channels;
-    fcs_cl_begin(l, "tile conv", g->tile->options, NULL, "pack");
+    int64_t used = axis[D].taps * axis[H].taps * axis[W].taps, dot = g->tile->style == FCS_CL_DOT;
+    int64_t step = fcs_channel_stride(g->channels);
+    int64_t items = used * (dot ? step * g->outputs : g->panels * g->channels);
+    fcs_cl_begin(l, "tile conv", g->tile->options, NULL, dot ? "pack_dot" : "pack");
     fcs_cl_view_arg(l, w);
     fcs_cl_view_arg(l, packed);
-    fcs_cl_ints_arg(l, (int64_t[]){items, g->channels, g->outputs}, 3);
+    fcs_cl_ints_arg(l, (int64_t[]){items, g->channels, dot ? step : g->outputs}, 3);
     fcs_cl_ints_arg(l, (int64_t[]){g->adjoint ? row : 1, g->adjoint ? 1 : row, w->cs}, 3);
     fcs_cl_ints_arg(l, (int64_t[]){axis[D].taps, axis[H].taps, axis[W].taps}, 3);
     fcs_cl_ints_arg(l, g->w.n + FCS_H, 2);
     fcs_cl_ints_arg(l, (int64_t[]){axis[D].k0, axis[H].k0, axis[W].k0}, 3);
     fcs_cl_ints_arg(l, (int64_t[]){axis[D].dk, axis[H].dk, axis[W].dk}, 3);
-    fcs_cl_end(l, items, 64, (double)(items * PANEL * 2));
+    fcs_cl_end(l, items, 64, (double)(items * (dot ? 1 : PANEL) * 2));
 }
 
 static void phase_emit(const fcs_cl_call *c, const gather *g, const fcs_axis axis[3],
@@ -143,14 +155,15 @@ static void phase_emit(const fcs_cl_call *c, const gather *g, const fcs_axis axi
 {
     fcs_cl_launches *l = c->to;
     fcs_cl_view x = *image, y = c->out;
-    int64_t in[4], out[4], run = g->channels, taps_w = axis[W].taps;
+    bool dot = g->tile->style == FCS_CL_DOT;
+    int64_t in[4], out[4], run = dot ? x.cs : g->channels, taps_w = axis[W].taps;
     steps_of(&x, in);
     steps_of(&y, out);
     for (int d = 0; d < 3; d++) {
         x.at += (axis[d].offset + g->room.lo[d]) * in[d + 1];
         y.at += axis[d].start * out[d + 1];
     }
-    if (axis[W].spread == 1 && x.cs == g->channels) { /* taps that lie side by side are one */
+    if (axis[W].spread == 1 && x.cs == run) { /* taps that lie side by side are one */
         run *= taps_w;
         taps_w = 1;
     }
@@ -199,8 +212,7 @@ static void gather_emit(const fcs_cl_call *c, bool adjoint)
             pack_emit(c, &g, axis, &packed);
         if (count)
             phase_emit(c, &g, axis, &image, &packed);
-        packed =
-            fcs_cl_part(&packed, (size_t)(g.panels * taps * g.channels * PANEL) * sizeof(float));
+        packed = fcs_cl_part(&packed, packed_bytes(&g, taps));
     }
 }
 
@@ -264,7 +276,6 @@ static slopes slopes_of(const fcs_cl *cl, const fcs_apply_args *a)
         room_for(&s.room, d, &s.axis[d]);
     }
     s.panels = stream && cs > PANEL;
-    s.groups = stream && fcs_channel_stride(s.outputs) != s.tile->m;
     room_finish(&s.room, x, s.panels || cs < PANEL);
     s.run = s.channels;
     if (s.axis[W].spread == 1 && cs == s.run && !s.panels) {
@@ -276,6 +287,9 @@ static slopes slopes_of(const fcs_cl *cl, const fcs_apply_args *a)
     s.written = written_of(s.run, s.floats / s.outputs / taps);
     int64_t lanes = round_up(s.written, s.tile->item_n) * s.tile->item_n;
     s.items = round_up(s.outputs, s.tile->m) * round_up(lanes * taps, s.tile->n);
+    /* A few reads of gy do not pay for its copy, where groups divide its pixels. */
+    int64_t y_cs = fcs_channel_stride(s.outputs), reads = lanes / s.tile->item_n * taps;
+    s.groups = stream && !(y_cs % s.tile->m == 0 && (y_cs == s.tile->m || reads <= 16));
     cut(cl, &s, y.n[FCS_W]);
     return s;
 }

@@ -15,7 +15,7 @@
 #include <CL/cl.h>
 
 /* ---- forms of the kernels that multiply (tile.c) ---- */
-typedef enum fcs_cl_style { FCS_CL_REGISTERS, FCS_CL_LOCAL } fcs_cl_style;
+typedef enum fcs_cl_style { FCS_CL_REGISTERS, FCS_CL_LOCAL, FCS_CL_DOT } fcs_cl_style;
 typedef struct fcs_cl_tile {
     const char *name, *options; /* "registers-6x16", the numbers as -D */
     fcs_cl_style style;
@@ -169,6 +169,7 @@ fcs_status fcs_cl_finish(fcs_cl *cl); /* waits until all that was queued is done
 /* ---- forms (tile.c) ---- */
 const fcs_cl_tile *fcs_cl_tile_at(const fcs_cl *cl, int form); /* NULL: there are no more */
 bool fcs_cl_tile_fits(const fcs_cl *cl, const fcs_cl_tile *t);
+bool fcs_cl_tile_serves(const fcs_cl_tile *t, fcs_cl_use use);
 const fcs_cl_tile *fcs_cl_tile_for(const fcs_cl *cl, fcs_cl_use use);
 void fcs_cl_tiles_guess(fcs_cl *cl);
 /* Ends a launch of a kernel of the form: groups of it, or items where it is in registers. */

@@ -10,6 +10,10 @@
     {                                                                                              \
         "registers-" #m "x" #v, "-DFCS_M=" #m " -DFCS_V=" #v, FCS_CL_REGISTERS, m, v, 0, m, v      \
     }
+#define DOT(m, v)                                                                                  \
+    {                                                                                              \
+        "dot-" #m "x" #v, "-DFCS_DOT -DFCS_M=" #m " -DFCS_V=" #v, FCS_CL_DOT, m, 1, 0, m, 1        \
+    }
 #define LOCAL(bm, bn, bk, m, v)                                                                    \
     {                                                                                              \
         "local-" #bm "x" #bn "x" #bk "-" #m "x" #v,                                                \
@@ -20,10 +24,21 @@
  * suits processors of 16 and 32 vector registers. A form that does not fit gives way to one further
  * down; registers fit everywhere. */
 static const fcs_cl_tile tiles[] = {
-    LOCAL(128, 128, 16, 8, 8), LOCAL(64, 128, 16, 8, 8), LOCAL(64, 64, 16, 8, 4),
-    LOCAL(32, 64, 16, 4, 4),   LOCAL(32, 32, 8, 4, 4),   REGISTERS(8, 4),
-    REGISTERS(6, 16),          REGISTERS(12, 16),        REGISTERS(12, 8),
-    REGISTERS(4, 16),          REGISTERS(1, 16),         {.name = NULL},
+    LOCAL(128, 128, 16, 8, 8),
+    LOCAL(64, 128, 16, 8, 8),
+    LOCAL(64, 64, 16, 8, 4),
+    LOCAL(32, 64, 16, 4, 4),
+    LOCAL(32, 32, 8, 4, 4),
+    REGISTERS(8, 4),
+    REGISTERS(6, 16),
+    REGISTERS(12, 16),
+    REGISTERS(12, 8),
+    REGISTERS(4, 16),
+    REGISTERS(8, 8),
+    REGISTERS(1, 16),
+    DOT(6, 16),
+    DOT(6, 4),
+    {.name = NULL},
 };
 
 static const char *const product_checks[] = {"in=97x101x1x1x1,101x103x1x1x1",
@@ -81,9 +96,9 @@ static const char *const guesses[FCS_CL_USES][2] = {
     [FCS_CL_PRODUCT_FLAT] = {"registers-4x16", "local-32x32x8-4x4"},
     [FCS_CL_CONV] = {"registers-6x16", "local-64x64x16-8x4"},
     [FCS_CL_CONV_FEW_IN] = {"registers-6x16", "local-64x64x16-8x4"},
-    [FCS_CL_CONV_FEW_OUT] = {"registers-12x8", "registers-8x4"},
+    [FCS_CL_CONV_FEW_OUT] = {"dot-6x16", "dot-6x4"},
     [FCS_CL_DW] = {"registers-6x16", "local-64x64x16-8x4"},
-    [FCS_CL_DW_FEW_IN] = {"registers-12x8", "local-64x64x16-8x4"},
+    [FCS_CL_DW_FEW_IN] = {"registers-8x8", "local-64x64x16-8x4"},
     [FCS_CL_DW_FEW_OUT] = {"registers-1x16", "local-32x32x8-4x4"},
 };
 
@@ -125,9 +140,13 @@ void fcs_cl_tiles_guess(fcs_cl *cl)
     for (int u = 0; u < FCS_CL_USES; u++) {
         const char *name = guesses[u][cl->cpu ? 0 : 1];
         cl->form[u] = form_named(cl, name, strlen(name));
-        if (cl->form[u] < 0)
-            cl->form[u] = 0;
     }
+}
+
+/* Sums over channels are conv's with few outputs alone. */
+bool fcs_cl_tile_serves(const fcs_cl_tile *t, fcs_cl_use use)
+{
+    return t->style != FCS_CL_DOT || use == FCS_CL_CONV_FEW_OUT;
 }
 
 const fcs_cl_tile *fcs_cl_tile_for(const fcs_cl *cl, fcs_cl_use use)
