@@ -431,6 +431,14 @@ typedef struct fcs_bench_options {
 FCS_API fcs_status fcs_bench_ops(fcs_context *ctx, const fcs_bench_options *options,
                                  fcs_table **out);
 
+typedef struct fcs_tune_options {
+    double seconds; /* per form of a kernel, at least; 0: 0.2 */
+} fcs_tune_options;
+/* Chooses, on an OpenCL device, the fastest form of the kernels of products and convolutions among
+ * those that agree with the reference, and keeps the choice for the device and its driver in the
+ * cache folder (see fcs_open). A row a kind of problem and form. */
+FCS_API fcs_status fcs_tune(fcs_context *ctx, const fcs_tune_options *options, fcs_table **out);
+
 /* Times whole training steps (which train the run on) or whole images beside a matrix product and
  * the peak of multiply-adds, measured in the same run: one row with milliseconds, operations
  * (gflop: of direct sums; done_gflop: what fast forms leave of them), rates, shares and bytes. With

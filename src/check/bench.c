@@ -2,10 +2,9 @@
  * passed is not timed. Runs of the case alternate with runs of its yardstick (a 2048^3 product, or
  * a copy), so that both meet the same machine; medians are compared. With one thread the times are
  * the processor's. */
-#include "check/check.h"
+#include "check/job.h"
 #include "check/yardstick.h"
 #include "graph/backend.h"
-#include "graph/profile.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -35,14 +34,6 @@ enum { N_COLUMNS = sizeof columns / sizeof *columns, MAX_RUNS = 101, MIN_RUNS = 
 static const double compute_bound = 4;
 static const double default_seconds = 0.5;
 
-/* A case ready to run. */
-typedef struct job {
-    fcs_case c;
-    float *in[FCS_MAX_IN];
-    double *in_double[FCS_MAX_IN];
-    fcs_prepared run;
-} job;
-
 typedef struct bench {
     fcs_context *ctx;
     fcs_error *error;
@@ -53,95 +44,11 @@ typedef struct bench {
     int rows, failures;
 } bench;
 
-static fcs_status run_once(const bench *b, const job *j, double *seconds)
-{
-    double start = fcs_profile_seconds(b->ctx);
-    fcs_status s = fcs_prepared_run(&j->run);
-    *seconds = fcs_profile_seconds(b->ctx) - start;
-    return s;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int n)
-{
-    qsort(values, (size_t)n, sizeof *values, ascending);
-    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
-
-/* ---- jobs ---- */
-static void job_free(job *j)
-{
-    for (int k = 0; k < FCS_MAX_IN; k++) {
-        free(j->in[k]);
-        free(j->in_double[k]);
-    }
-    fcs_prepared_free(&j->run);
-    fcs_case_free(&j->c);
-}
-
-static fcs_status job_new(bench *b, const fcs_op *op, const char *text, job *j)
-{
-    memset(j, 0, sizeof *j);
-    fcs_status status = fcs_case_parse(b->error, op, text, &j->c);
-    for (int k = 0; k < j->c.args.n_in && status == FCS_OK; k++) {
-        int64_t n = fcs_shape_count(j->c.args.in[k]);
-        j->in[k] = fcs_alloc_array(b->error, (size_t)n, sizeof(float));
-        j->in_double[k] = fcs_alloc_array(b->error, (size_t)n, sizeof(double));
-        if (!j->in[k] || !j->in_double[k])
-            return FCS_FAILED;
-        fcs_data_fill(j->c.args.op, FCS_DATA_RANDOM, j->c.seed, k, n, j->in_double[k]);
-        for (int64_t i = 0; i < n; i++)
-            j->in[k][i] = (float)j->in_double[k][i];
-    }
-    if (status == FCS_OK)
-        status = fcs_prepare(b->ctx, &j->c.args, (const float *const *)j->in, j->c.seed,
-                             fcs_case_stream(&j->c), &j->run);
-    return status;
-}
-
-/* Runs once and compares. */
-static fcs_status job_verify(bench *b, const job *j, bool *passed)
-{
-    char trouble[FCS_TROUBLE];
-    fcs_finding f;
-    float *got = fcs_alloc_array(b->error, (size_t)fcs_shape_count(j->c.args.out), sizeof *got);
-    if (!got)
-        return FCS_FAILED;
-    fcs_status status = fcs_prepared_run(&j->run);
-    if (status == FCS_OK)
-        status = fcs_prepared_result(&j->run, (const float *const *)j->in, got, trouble);
-    if (status == FCS_OK)
-        status = fcs_verify(b->error, &j->c, j->in_double, got, &f);
-    *passed = status == FCS_OK && f.pass && !*trouble;
-    free(got);
-    return status;
-}
-
-static double job_flops(const job *j)
-{
-    const fcs_apply_args *a = &j->c.args;
-    return a->op->flops ? a->op->flops(a) : (double)fcs_shape_count(a->out);
-}
-
-/* Bytes read and written once each, as stored. */
-static double job_bytes(const job *j)
-{
-    double floats = (double)fcs_shape_floats(j->c.args.out);
-    for (int k = 0; k < j->c.args.n_in; k++)
-        floats += (double)fcs_shape_floats(j->c.args.in[k]);
-    return floats * (double)sizeof(float);
-}
-
 /* ---- rows ---- */
 /* Of a device there is no number. */
 static int64_t threads_of(const bench *b) { return b->isa ? fcs_team_size(b->ctx->team) : 0; }
 
-static fcs_status add_failure(bench *b, const job *j)
+static fcs_status add_failure(bench *b, const fcs_job *j)
 {
     const double none = NAN;
     b->failures++;
@@ -151,19 +58,20 @@ static fcs_status add_failure(bench *b, const job *j)
                          (int64_t)0);
 }
 
-static fcs_status time_job(bench *b, const job *j)
+static fcs_status time_job(bench *b, const fcs_job *j)
 {
     double times[MAX_RUNS], limits[MAX_RUNS], start = fcs_seconds();
-    double flops = job_flops(j), bytes = job_bytes(j);
+    double flops = fcs_job_flops(j), bytes = fcs_job_bytes(j);
     bool compute = flops >= compute_bound * bytes;
     int n = 0;
     for (; n < MAX_RUNS && (n < MIN_RUNS || fcs_seconds() - start < b->seconds); n++) {
-        fcs_status s = run_once(b, j, &times[n]);
+        fcs_status s = fcs_job_time(j, &times[n]);
         if (s != FCS_OK)
             return s;
         limits[n] = compute ? fcs_yardstick_gemm(b->yardstick) : fcs_yardstick_copy(b->yardstick);
     }
-    double time = median(times, n), limit = median(limits, n), peak = NAN, gemm = NAN, copy = NAN;
+    double time = fcs_median(times, n), limit = fcs_median(limits, n), peak = NAN, gemm = NAN,
+           copy = NAN;
     if (compute) {
         peak = fcs_yardstick_peak(b->yardstick);
         gemm = limit;
@@ -180,17 +88,18 @@ static fcs_status time_job(bench *b, const job *j)
 
 static fcs_status bench_case(bench *b, const fcs_op *op, const char *text)
 {
-    job j;
-    bool passed = false;
-    fcs_status status = job_new(b, op, text, &j);
+    fcs_job j;
+    fcs_finding f;
+    char trouble[FCS_TROUBLE] = "";
+    fcs_status status = fcs_job_new(b->ctx, op, text, &j);
     if (status == FCS_OK)
         fcs_note(b->ctx, "bench: %s", j.c.text);
     if (status == FCS_OK)
-        status = job_verify(b, &j, &passed);
+        status = fcs_job_verify(&j, &f, trouble);
     if (status == FCS_OK)
-        status = passed ? time_job(b, &j) : add_failure(b, &j);
+        status = f.pass && !*trouble ? time_job(b, &j) : add_failure(b, &j);
     b->rows++;
-    job_free(&j);
+    fcs_job_free(&j);
     return status;
 }
 

@@ -61,7 +61,7 @@ typedef struct cli_command {
 } cli_command;
 extern const cli_command cli_train, cli_generate, cli_evaluate, cli_inspect, cli_show, cli_list,
     cli_check, cli_bench, cli_devices, cli_synth, cli_convert, cli_view, cli_compare, cli_encode,
-    cli_interpolate, cli_reconstruct, cli_help_command;
+    cli_interpolate, cli_reconstruct, cli_tune, cli_help_command;
 extern const cli_command *const cli_commands[]; /* NULL-terminated */
 const cli_command *cli_command_find(const char *name);
 

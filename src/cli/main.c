@@ -6,9 +6,10 @@
 #include <string.h>
 
 const cli_command *const cli_commands[] = {
-    &cli_train,   &cli_generate, &cli_evaluate, &cli_compare, &cli_reconstruct,  &cli_interpolate,
-    &cli_encode,  &cli_inspect,  &cli_show,     &cli_list,    &cli_check,        &cli_bench,
-    &cli_devices, &cli_synth,    &cli_convert,  &cli_view,    &cli_help_command, NULL,
+    &cli_train,       &cli_generate, &cli_evaluate,     &cli_compare, &cli_reconstruct,
+    &cli_interpolate, &cli_encode,   &cli_inspect,      &cli_show,    &cli_list,
+    &cli_check,       &cli_bench,    &cli_devices,      &cli_tune,    &cli_synth,
+    &cli_convert,     &cli_view,     &cli_help_command, NULL,
 };
 
 const cli_command *cli_command_find(const char *name)

@@ -25,6 +25,19 @@ typedef struct fcs_tuning_use {
     const char *const *checked; /* NULL behind the last */
 } fcs_tuning_use;
 
+typedef struct fcs_tuning {
+    const fcs_tuning_use *uses;
+    int n_uses;
+    const char *(*form)(const fcs_context *ctx, int form); /* its name; NULL: there are no more */
+    /* The use takes the form in what is planned from now on. False: it cannot. */
+    bool (*choose)(fcs_context *ctx, int use, int form);
+    /* The forms in force, "matmul=registers-6x16 conv=...", to be freed; and back. What set() does
+     * not know changes nothing. */
+    char *(*text)(fcs_context *ctx);
+    fcs_status (*set)(fcs_context *ctx, const char *text);
+    fcs_status (*keep)(fcs_context *ctx); /* for contexts that are opened later */
+} fcs_tuning;
+
 typedef struct fcs_backend {
     const char *name; /* "cpu", "opencl" */
     bool fast_forms;  /* convolutions by minimal filtering (src/ops/tiling.h) */
@@ -59,6 +72,8 @@ typedef struct fcs_backend {
      * work's.
      */
     bool (*one_thread)(const fcs_context *ctx);
+
+    const fcs_tuning *tuning; /* NULL: kernels have one form */
 
     /* One op outside a plan, for checks and benchmarks: what it needs beside its values, made
      * ready, run as often as wanted, freed. NULL and a message on failure. */

@@ -1,6 +1,6 @@
 /* cache.c: what is kept of a device from one run of the program to the next: built programs, the
- * self-test's verdict. Files of $XDG_CACHE_HOME/facies (~/.cache/facies), which belong to the user
- * alone; any of them may be deleted at any time.
+ * self-test's verdict; tuning.c has its own file there. Files of $XDG_CACHE_HOME/facies
+ * (~/.cache/facies), which belong to the user alone; any of them may be deleted at any time.
  *
  * A file holds the key under which it was written, device and driver in front: a new driver finds
  * nothing. What is damaged, or was written under another key, is as good as absent; where the
@@ -71,6 +71,16 @@ static char *unpack(char *file, size_t size, const char *key, size_t *n)
     file[bytes] = '\0';
     *n = bytes;
     return file;
+}
+
+char *fcs_cl_cache_folder(fcs_error *e, bool make)
+{
+    char *folder = folder_of(e);
+    if (folder && make && !make_folder(e, folder)) {
+        free(folder);
+        return NULL;
+    }
+    return folder;
 }
 
 char *fcs_cl_cache_read(const fcs_cl *cl, const char *kind, const char *key, size_t *n)

@@ -357,7 +357,7 @@ void fcs_cl_chain_apply(const fcs_cl_call *c)
     fcs_cl_chain_emit(&(fcs_cl_chain){&x.chain, x.values, alone_view, &x, c->scratch, c->to});
 }
 
-size_t fcs_cl_chain_apply_scratch(const fcs_cl *cl, const fcs_apply_args *a)
+size_t fcs_cl_chain_apply_scratch(fcs_cl *cl, const fcs_apply_args *a)
 {
     alone x;
     make_alone(&x, a);

@@ -212,7 +212,6 @@ static void read_traits(fcs_cl *cl)
             CL_SUCCESS &&
         sizes[0] && sizes[0] < cl->group_limit)
         cl->group_limit = sizes[0];
-    fcs_cl_tiles_guess(cl);
 }
 
 /* Name, and platform and driver with their versions: what binaries, verdicts and bits depend on. */
@@ -307,6 +306,8 @@ fcs_status fcs_devices_open(fcs_context *ctx, const char *word, bool untrusted)
         return FCS_FAILED;
     read_traits(cl);
     s = open_queue(cl);
+    if (s == FCS_OK)
+        fcs_cl_tuning_load(cl);
     if (s == FCS_OK && !slow_interpreter(cl))
         s = judge(cl, untrusted);
     return s;
@@ -407,6 +408,7 @@ const fcs_backend fcs_cl_backend = {
     .slab_bytes = slab_bytes,
     .finish = finish,
     .one_thread = one_thread,
+    .tuning = &fcs_cl_tuning,
     .step_scratch = fcs_cl_step_scratch,
     .run = fcs_cl_run,
     .forget = fcs_cl_forget,

@@ -86,7 +86,7 @@ static void phase_axes(const gather *g, int64_t i, fcs_axis axis[3])
         axis[d] = g->adjoint ? fcs_axis_adjoint(g->dims[d], r[d]) : fcs_axis_forward(g->dims[d]);
 }
 
-static gather gather_of(const fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
+static gather gather_of(fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
 {
     gather g = {.adjoint = adjoint, .w = a->in[1], .image = a->in[0], .phases = 1};
     g.channels = g.w.n[adjoint ? FCS_N : FCS_C];
@@ -122,7 +122,7 @@ static size_t packed_bytes(const gather *g, int64_t taps)
     return fcs_cl_lines((size_t)(taps * floats) * sizeof(float));
 }
 
-static size_t gather_scratch(const fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
+static size_t gather_scratch(fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
 {
     gather g = gather_of(cl, a, adjoint);
     int64_t taps = g.w.n[FCS_D] * g.w.n[FCS_H] * g.w.n[FCS_W]; /* of all phases */
@@ -220,12 +220,12 @@ static void conv_emit(const fcs_cl_call *c) { gather_emit(c, false); }
 
 static void conv_dx_emit(const fcs_cl_call *c) { gather_emit(c, true); }
 
-static size_t conv_scratch(const fcs_cl *cl, const fcs_apply_args *a)
+static size_t conv_scratch(fcs_cl *cl, const fcs_apply_args *a)
 {
     return gather_scratch(cl, a, false);
 }
 
-static size_t conv_dx_scratch(const fcs_cl *cl, const fcs_apply_args *a)
+static size_t conv_dx_scratch(fcs_cl *cl, const fcs_apply_args *a)
 {
     return gather_scratch(cl, a, true);
 }
@@ -260,7 +260,7 @@ static void cut(const fcs_cl *cl, slopes *s, int64_t width)
     s->parts = round_up(s->rows, s->share);
 }
 
-static slopes slopes_of(const fcs_cl *cl, const fcs_apply_args *a)
+static slopes slopes_of(fcs_cl *cl, const fcs_apply_args *a)
 {
     slopes s = {.outputs = a->out.n[FCS_N], .floats = fcs_shape_floats(a->out)};
     fcs_shape x = a->in[0], y = a->in[1];
@@ -302,7 +302,7 @@ static size_t groups_bytes(const slopes *s, fcs_shape y)
                : fcs_cl_lines((size_t)(round_up(s->outputs, m) * m * pixels) * sizeof(float));
 }
 
-static size_t conv_dw_scratch(const fcs_cl *cl, const fcs_apply_args *a)
+static size_t conv_dw_scratch(fcs_cl *cl, const fcs_apply_args *a)
 {
     slopes s = slopes_of(cl, a);
     return room_bytes(&s.room) + groups_bytes(&s, a->in[1]) +

@@ -12,7 +12,7 @@ typedef struct product {
     bool pack; /* the second matrix, into panels */
 } product;
 
-static product product_of(const fcs_cl *cl, const fcs_apply_args *a)
+static product product_of(fcs_cl *cl, const fcs_apply_args *a)
 {
     product p = {.ta = a->attrs.i[FCS_MATMUL_TA] != 0, .tb = a->attrs.i[FCS_MATMUL_TB] != 0};
     p.rows = a->out.n[FCS_N];
@@ -26,7 +26,7 @@ static product product_of(const fcs_cl *cl, const fcs_apply_args *a)
     return p;
 }
 
-static size_t matmul_scratch(const fcs_cl *cl, const fcs_apply_args *a)
+static size_t matmul_scratch(fcs_cl *cl, const fcs_apply_args *a)
 {
     product p = product_of(cl, a);
     return p.pack ? (size_t)(p.panels * p.inner * PANEL) * sizeof(float) : 0;

@@ -34,6 +34,7 @@ typedef enum fcs_cl_use {
     FCS_CL_DW_FEW_OUT,
     FCS_CL_USES
 } fcs_cl_use;
+enum { FCS_CL_FORMS = 14 };
 extern const fcs_tuning_use fcs_cl_uses[FCS_CL_USES];
 
 /* ---- devices (device.c) ---- */
@@ -62,6 +63,8 @@ typedef struct fcs_cl {
     size_t group_limit, local_bytes;
     const fcs_cl_tile *tiles; /* forms instead of tile.c's, for tests; or NULL */
     int form[FCS_CL_USES];
+    signed char room[FCS_CL_USES][FCS_CL_FORMS]; /* for a form: 1 there is, -1 there is not, 0 not
+                                                    known yet */
     fcs_cl_program *programs;
     size_t n_programs, programs_capacity;
     double queued, rate; /* work since the last wait; work per second, as measured (launch.c) */
@@ -80,6 +83,9 @@ bool fcs_cl_alive(fcs_cl *cl);
 char *fcs_cl_cache_read(const fcs_cl *cl, const char *kind, const char *key, size_t *n);
 /* Replaces it as a whole. Where that fails a note says so, once, and nothing more is written. */
 void fcs_cl_cache_write(fcs_cl *cl, const char *kind, const char *key, const void *bytes, size_t n);
+
+/* The folder, to be freed; make: it is there afterwards. NULL and a message on failure. */
+char *fcs_cl_cache_folder(fcs_error *e, bool make);
 
 /* ---- the self-test (selftest.c) ---- */
 /* The verdict on an open device: "passed", or what was wrong, from the cache or by testing it now.
@@ -168,10 +174,13 @@ fcs_status fcs_cl_finish(fcs_cl *cl); /* waits until all that was queued is done
 
 /* ---- forms (tile.c) ---- */
 const fcs_cl_tile *fcs_cl_tile_at(const fcs_cl *cl, int form); /* NULL: there are no more */
-bool fcs_cl_tile_fits(const fcs_cl *cl, const fcs_cl_tile *t);
-bool fcs_cl_tile_serves(const fcs_cl_tile *t, fcs_cl_use use);
-const fcs_cl_tile *fcs_cl_tile_for(const fcs_cl *cl, fcs_cl_use use);
-void fcs_cl_tiles_guess(fcs_cl *cl);
+void fcs_cl_tiles_guess(fcs_cl *cl); /* what suits a processor, or all else */
+/* The form that a use takes now. */
+const fcs_cl_tile *fcs_cl_tile_for(fcs_cl *cl, fcs_cl_use use);
+/* False where the device has no room for the form, or it is not one for the use. */
+bool fcs_cl_tile_choose(fcs_cl *cl, fcs_cl_use use, int form);
+/* The number of a form for the use by the n letters of its name; -1: there is none. */
+int fcs_cl_tile_named(const fcs_cl *cl, fcs_cl_use use, const char *name, size_t n);
 /* Ends a launch of a kernel of the form: groups of it, or items where it is in registers. */
 void fcs_cl_tile_end(fcs_cl_launches *l, const fcs_cl_tile *t, int64_t groups, double work);
 
@@ -184,8 +193,8 @@ typedef struct fcs_cl_call {
 } fcs_cl_call;
 typedef struct fcs_cl_op {
     void (*emit)(const fcs_cl_call *c);
-    size_t (*scratch)(const fcs_cl *cl, const fcs_apply_args *a); /* bytes; NULL: none */
-    const char *expression;                                       /* elementwise ops */
+    size_t (*scratch)(fcs_cl *cl, const fcs_apply_args *a); /* bytes; NULL: none */
+    const char *expression;                                 /* elementwise ops */
 } fcs_cl_op;
 extern const fcs_cl_op *const fcs_cl_ops[]; /* by fcs_op_index */
 
@@ -201,7 +210,7 @@ typedef struct fcs_cl_chain {
 void fcs_cl_chain_emit(const fcs_cl_chain *c);
 size_t fcs_cl_chain_scratch(const fcs_cl *cl, const fcs_chain *chain, const fcs_value *values);
 void fcs_cl_chain_apply(const fcs_cl_call *c); /* one op as a chain */
-size_t fcs_cl_chain_apply_scratch(const fcs_cl *cl, const fcs_apply_args *a);
+size_t fcs_cl_chain_apply_scratch(fcs_cl *cl, const fcs_apply_args *a);
 /* out = x summed over the dimensions that out has no more. */
 void fcs_cl_sum_emit(fcs_cl_launches *to, const fcs_cl_view *out, const fcs_cl_view *x,
                      const fcs_cl_view *scratch);
@@ -213,6 +222,11 @@ void fcs_cl_add_parts(fcs_cl_launches *to, const fcs_cl_view *out, const fcs_cl_
 /* y = x moved by lead, zeros where x does not reach (op_shape.c). */
 void fcs_cl_move_emit(fcs_cl_launches *to, const fcs_cl_view *y, const fcs_cl_view *x,
                       const int64_t lead[FCS_DIMS]);
+
+/* ---- the choice of forms, kept (tuning.c) ---- */
+extern const fcs_tuning fcs_cl_tuning;
+/* Takes what `facies tune` kept for the device, or a guess. */
+void fcs_cl_tuning_load(fcs_cl *cl);
 
 /* ---- plans (run.c) ---- */
 fcs_status fcs_cl_run(fcs_plan *p, int first, int end, uint64_t seed, uint64_t step);

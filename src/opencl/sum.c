@@ -134,7 +134,7 @@ static void sum_apply(const fcs_cl_call *c)
     fcs_cl_sum_emit(c->to, &c->out, &c->in[0], &c->scratch);
 }
 
-static size_t sum_apply_scratch(const fcs_cl *cl, const fcs_apply_args *a)
+static size_t sum_apply_scratch(fcs_cl *cl, const fcs_apply_args *a)
 {
     return fcs_cl_sum_scratch(cl, a->out, a->in[0]);
 }

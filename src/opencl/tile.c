@@ -23,7 +23,7 @@
 /* Shapes that others found best (CLBlast's database, dlprimitives), large ones first, and what
  * suits processors of 16 and 32 vector registers. A form that does not fit gives way to one further
  * down; registers fit everywhere. */
-static const fcs_cl_tile tiles[] = {
+static const fcs_cl_tile tiles[FCS_CL_FORMS + 1] = {
     LOCAL(128, 128, 16, 8, 8),
     LOCAL(64, 128, 16, 8, 8),
     LOCAL(64, 64, 16, 8, 4),
@@ -120,10 +120,39 @@ static size_t local_bytes(const fcs_cl_tile *t)
     return (size_t)floats * sizeof(float);
 }
 
-bool fcs_cl_tile_fits(const fcs_cl *cl, const fcs_cl_tile *t)
+/* A kernel's own limit may be below the device's, and is known when it is built. */
+static bool kernel_fits(fcs_cl *cl, const fcs_cl_tile *t, fcs_cl_use use)
 {
-    return t->style != FCS_CL_LOCAL ||
-           ((size_t)items_of(t) <= cl->group_limit && local_bytes(t) <= cl->local_bytes);
+    static const char *const kernels[FCS_CL_USES] = {"multiply", "multiply", "gather",  "gather",
+                                                     "gather",   "weights",  "weights", "weights"};
+    size_t limit = 0;
+    cl_kernel k = fcs_cl_kernel(cl, use <= FCS_CL_PRODUCT_FLAT ? "tile matmul" : "tile conv",
+                                t->options, NULL, kernels[use]);
+    if (!k)
+        return false;
+    bool known = clGetKernelWorkGroupInfo(k, cl->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit,
+                                          &limit, NULL) == CL_SUCCESS;
+    clReleaseKernel(k);
+    return known && (size_t)items_of(t) <= limit;
+}
+
+/* Of forms in local memory alone: the others fit everywhere. */
+static bool fits(fcs_cl *cl, int form, fcs_cl_use use)
+{
+    const fcs_cl_tile *t = fcs_cl_tile_at(cl, form);
+    signed char *known = &cl->room[use][form];
+    if (t->style != FCS_CL_LOCAL || *known)
+        return t->style != FCS_CL_LOCAL || *known > 0;
+    bool good = (size_t)items_of(t) <= cl->group_limit && local_bytes(t) <= cl->local_bytes;
+    if (good && cl->context) {
+        good = kernel_fits(cl, t, use);
+        if (!good && cl->ctx->error.status && !cl->lost) { /* a compiler that cannot do it */
+            fcs_note(cl->ctx, "note: form %s is left out: %s", t->name, cl->ctx->error.message);
+            fcs_error_clear(&cl->ctx->error);
+        }
+    }
+    *known = good ? 1 : -1;
+    return good;
 }
 
 static int form_named(const fcs_cl *cl, const char *name, size_t n)
@@ -143,19 +172,37 @@ void fcs_cl_tiles_guess(fcs_cl *cl)
     }
 }
 
-/* Sums over channels are conv's with few outputs alone. */
-bool fcs_cl_tile_serves(const fcs_cl_tile *t, fcs_cl_use use)
+/* Sums over channels are conv's with few outputs alone; the largest tiles are not for few. */
+static bool serves(const fcs_cl_tile *t, fcs_cl_use use)
 {
-    return t->style != FCS_CL_DOT || use == FCS_CL_CONV_FEW_OUT;
+    bool few_rows = use == FCS_CL_PRODUCT_FLAT || use == FCS_CL_DW_FEW_OUT;
+    if (t->style == FCS_CL_DOT)
+        return use == FCS_CL_CONV_FEW_OUT;
+    return t->style != FCS_CL_LOCAL || (few_rows                     ? t->m
+                                        : use == FCS_CL_CONV_FEW_OUT ? t->n
+                                                                     : 0) <= 64;
 }
 
-const fcs_cl_tile *fcs_cl_tile_for(const fcs_cl *cl, fcs_cl_use use)
+const fcs_cl_tile *fcs_cl_tile_for(fcs_cl *cl, fcs_cl_use use)
 {
-    int i = cl->form[use];
-    const fcs_cl_tile *t = fcs_cl_tile_at(cl, i);
-    while (!fcs_cl_tile_fits(cl, t)) /* the last form fits everywhere */
-        t = fcs_cl_tile_at(cl, ++i);
-    return t;
+    int form = cl->form[use];
+    while (!fits(cl, form, use)) /* the last forms fit everywhere */
+        form++;
+    return fcs_cl_tile_at(cl, form);
+}
+
+bool fcs_cl_tile_choose(fcs_cl *cl, fcs_cl_use use, int form)
+{
+    if (!serves(fcs_cl_tile_at(cl, form), use) || !fits(cl, form, use))
+        return false;
+    cl->form[use] = form;
+    return true;
+}
+
+int fcs_cl_tile_named(const fcs_cl *cl, fcs_cl_use use, const char *name, size_t n)
+{
+    int form = form_named(cl, name, n);
+    return form >= 0 && serves(fcs_cl_tile_at(cl, form), use) ? form : -1;
 }
 
 void fcs_cl_tile_end(fcs_cl_launches *l, const fcs_cl_tile *t, int64_t groups, double work)

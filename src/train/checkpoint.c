@@ -75,6 +75,10 @@ fcs_status fcs_checkpoint_save(fcs_run *run, const char *path)
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)run->seed);
     snprintf(channels, sizeof channels, "%d", m->channels);
     fcs_recipe *recipe = run->recipe;
+    const fcs_tuning *tuning = run->ctx->backend->tuning;
+    char *forms = tuning ? tuning->text(run->ctx) : NULL;
+    if (tuning && !forms)
+        return FCS_FAILED;
     const fcs_st_pair meta[] = {
         {"format", "facies"},
         {"version", FCS_VERSION},
@@ -84,19 +88,21 @@ fcs_status fcs_checkpoint_save(fcs_run *run, const char *path)
         {"channels", channels},
         {"device", (char *)fcs_device_name(run->ctx)},
         {"isa", (char *)run->ctx->backend->kernels_name(run->ctx)},
+        {"tuning", forms}, /* where there is one */
     };
+    int n_meta = (int)(sizeof meta / sizeof *meta) - (forms ? 0 : 1);
     fcs_st_tensor *tensors = fcs_alloc_array(e, m->n_tensors + 1, sizeof *tensors);
-    if (!tensors)
-        return FCS_FAILED;
-    for (size_t i = 0; i < m->n_tensors; i++) {
+    for (size_t i = 0; i < m->n_tensors && tensors; i++) {
         tensors[i].name = m->tensors[i].tensor->name;
         tensors[i].dtype = FCS_DTYPE_F32;
         outside_shape(m->tensors[i].tensor->shape, &tensors[i]);
     }
     fcs_st_writer *w;
-    fcs_status s = fcs_st_writer_open(e, path, tensors, (int)m->n_tensors, meta,
-                                      (int)(sizeof meta / sizeof *meta), &w);
+    fcs_status s = tensors
+                       ? fcs_st_writer_open(e, path, tensors, (int)m->n_tensors, meta, n_meta, &w)
+                       : FCS_FAILED;
     free(tensors);
+    free(forms);
     if (s)
         return s;
     s = put_tensors(e, w, m);
@@ -191,6 +197,29 @@ static void note_changes(fcs_run *run, const fcs_safetensors *st)
         fcs_note(run->ctx,
                  "note: this run was trained by facies %.40s, now %s: the bits may differ", version,
                  FCS_VERSION);
+}
+
+fcs_status fcs_checkpoint_tuning(fcs_run *run, const char *path)
+{
+    fcs_context *ctx = run->ctx;
+    const fcs_tuning *tuning = ctx->backend->tuning;
+    fcs_safetensors *st;
+    if (!tuning)
+        return FCS_OK;
+    fcs_status s = fcs_safetensors_open(&ctx->error, path, &st);
+    if (s)
+        return s;
+    const char *device = fcs_safetensors_meta(st, "device"), *isa = fcs_safetensors_meta(st, "isa"),
+               *forms = fcs_safetensors_meta(st, "tuning");
+    bool same = device && isa && !strcmp(device, fcs_device_name(ctx)) &&
+                !strcmp(isa, ctx->backend->kernels_name(ctx));
+    if (same && forms && tuning->set(ctx, forms) != FCS_OK) {
+        fcs_note(ctx, "note: %s: %s: the run goes on with other kernels, not with the same bits",
+                 path, ctx->error.message);
+        fcs_error_clear(&ctx->error);
+    }
+    fcs_safetensors_close(st);
+    return FCS_OK;
 }
 
 fcs_status fcs_checkpoint_load(fcs_run *run, const char *path, bool exact)

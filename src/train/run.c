@@ -357,17 +357,19 @@ static fcs_status open_for_training(fcs_run *run)
         s = fcs_folder_lock(e, run->folder, &run->lock);
     if (!s)
         s = read_data(run);
+    bool begun = fcs_folder_has(run->folder, "checkpoint.safetensors");
+    char *path = fcs_run_path(run, "checkpoint.safetensors");
+    if (!path)
+        s = FCS_FAILED;
+    if (!s && begun)
+        s = fcs_checkpoint_tuning(run, path);
     if (!s)
         s = make_model(run, fcs_dataset_channels(run->data));
-    if (s)
-        return s;
-    if (!fcs_folder_has(run->folder, "checkpoint.safetensors")) {
+    if (!s && begun)
+        s = fcs_checkpoint_load(run, path, true);
+    else if (!s)
         fcs_note(run->ctx, "note: %s has no checkpoint yet: training starts at step 0",
                  run->folder);
-        return FCS_OK;
-    }
-    char *path = fcs_run_path(run, "checkpoint.safetensors");
-    s = path ? fcs_checkpoint_load(run, path, true) : FCS_FAILED;
     free(path);
     return s;
 }

@@ -39,6 +39,9 @@ fcs_status fcs_checkpoint_save(fcs_run *run, const char *path);
 /* Fills the model's tensors, and step and seed, from a checkpoint. exact: the file must hold
  * nothing else. */
 fcs_status fcs_checkpoint_load(fcs_run *run, const char *path, bool exact);
+/* Takes the forms of kernels that the checkpoint was made with, where device and driver are its own:
+ * before plans are made. */
+fcs_status fcs_checkpoint_tuning(fcs_run *run, const char *path);
 /* The recipe and channel count in a checkpoint. */
 fcs_status fcs_checkpoint_recipe(fcs_context *ctx, const char *path, fcs_recipe **recipe,
                                  int *channels);
