@@ -432,7 +432,8 @@ FCS_API fcs_status fcs_bench_ops(fcs_context *ctx, const fcs_bench_options *opti
                                  fcs_table **out);
 
 typedef struct fcs_tune_options {
-    double seconds; /* per form of a kernel, at least; 0: 0.2 */
+    const char *uses; /* comma-separated kinds of problem, or NULL: all */
+    double seconds;   /* per form of a kernel, at least; 0: 0.2 */
 } fcs_tune_options;
 /* Chooses, on an OpenCL device, the fastest form of the kernels of products and convolutions among
  * those that agree with the reference, and keeps the choice for the device and its driver in the

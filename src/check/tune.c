@@ -160,6 +160,26 @@ static fcs_status tune_use(tuner *t, int u)
     return add_rows(t, use, trials, n, best);
 }
 
+/* Each word must be the name of a use. */
+static fcs_status check_words(const tuner *t, const char *words)
+{
+    fcs_text known = {0};
+    fcs_status s = FCS_OK;
+    for (int u = 0; u < t->tuning->n_uses; u++)
+        fcs_text_add(&known, "%s%s", u ? ", " : "", t->tuning->uses[u].name);
+    for (const char *w = words; w && *w && s == FCS_OK; w += strcspn(w, ","), w += *w == ',') {
+        int n = (int)strcspn(w, ","), u = 0;
+        while (u < t->tuning->n_uses && (strncmp(t->tuning->uses[u].name, w, (size_t)n) != 0 ||
+                                         (int)strlen(t->tuning->uses[u].name) != n))
+            u++;
+        if (u == t->tuning->n_uses)
+            s = fcs_fail(t->error, FCS_FAILED, "tune: no kind of problem \"%.*s\": there are %s",
+                         n < 60 ? n : 60, w, known.s ? known.s : "");
+    }
+    free(known.s);
+    return s;
+}
+
 fcs_status fcs_tune(fcs_context *ctx, const fcs_tune_options *options, fcs_table **out)
 {
     tuner t = {.ctx = ctx,
@@ -173,9 +193,11 @@ fcs_status fcs_tune(fcs_context *ctx, const fcs_tune_options *options, fcs_table
                         "(`facies devices` lists what is here)");
     char *before = t.tuning->text(ctx);
     t.table = before ? fcs_table_new(t.error, columns, N_COLUMNS) : NULL;
-    fcs_status s = t.table ? FCS_OK : FCS_FAILED;
+    const char *words = options ? options->uses : NULL;
+    fcs_status s = t.table ? check_words(&t, words) : FCS_FAILED;
     for (int u = 0; u < t.tuning->n_uses && s == FCS_OK; u++)
-        s = tune_use(&t, u);
+        if (fcs_check_chosen(words, t.tuning->uses[u].name))
+            s = tune_use(&t, u);
     if (s == FCS_OK)
         s = t.tuning->keep(ctx);
     else if (before) {

@@ -6,6 +6,9 @@
 static const cli_option options[] = {
     {"device", 'd', CLI_TEXT, CLI_AT(device), "D",
      "OpenCL device: a number or a part of a name that `facies devices` prints (1)", 0, 0},
+    {"ops", 0, CLI_TEXT, CLI_AT(ops), "A,B",
+     "only these kinds of problem, as the table names them: matmul, conv, conv_dw, ... (all)", 0,
+     0},
     {"seconds", 0, CLI_REAL, CLI_AT(seconds), "S", "time per form, at least (0.2)", 0.001, 86400},
     CLI_TABLE_OPTIONS,
     CLI_HELP_OPTION,
@@ -16,9 +19,10 @@ static const char *const examples[] = {"facies tune", "time the first OpenCL dev
 
 static int run_tune(const cli_args *a)
 {
-    const fcs_tune_options o = {.seconds = a->seconds};
+    const fcs_tune_options o = {.uses = a->ops, .seconds = a->seconds};
     cli_args args = *a;
     args.device = a->device ? a->device : "1";
+    args.untrusted = true; /* what is wrong is left out, and said */
     fcs_context *ctx = cli_open(&args, NULL);
     if (!ctx)
         return FCS_FAILED;

@@ -233,6 +233,7 @@ static void device_close(fcs_context *ctx)
         return;
     if (!cl->lost) { /* else nothing of it may be touched any more */
         fcs_cl_programs_free(cl);
+        fcs_cl_blast_forget();
         if (cl->queue)
             clReleaseCommandQueue(cl->queue);
         if (cl->context)

@@ -29,6 +29,22 @@ void fcs_cl_begin(fcs_cl_launches *l, const char *file, const char *options, con
     l->failed = k == NULL;
 }
 
+void fcs_cl_blast_launch(fcs_cl_launches *l, const fcs_cl_blast *p)
+{
+    fcs_error *e = &l->cl->ctx->error;
+    if (l->failed ||
+        (l->failed = !fcs_grow(e, &l->items, &l->capacity, l->n + 1, sizeof *l->items)))
+        return;
+    fcs_cl_launch *c = &l->items[l->n++];
+    *c = (fcs_cl_launch){.name = "clblast",
+                         .random = -1,
+                         .work = (double)(p->rows * p->columns * p->k) / 8,
+                         .blast = fcs_alloc(e, sizeof *p)};
+    l->failed = c->blast == NULL;
+    if (c->blast)
+        *c->blast = *p;
+}
+
 static void argument(fcs_cl_launches *l, size_t size, const void *value)
 {
     if (l->failed)
@@ -141,9 +157,11 @@ const char *fcs_cl_vector_option(int vector)
 
 void fcs_cl_launches_free(fcs_cl_launches *l)
 {
-    for (size_t i = 0; i < l->n && !l->cl->lost; i++)
-        if (l->items[i].kernel)
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->items[i].kernel && !l->cl->lost)
             clReleaseKernel(l->items[i].kernel);
+        free(l->items[i].blast);
+    }
     free(l->items);
     l->items = NULL;
     l->n = l->capacity = 0;
@@ -194,14 +212,11 @@ fcs_status fcs_cl_finish(fcs_cl *cl)
     return FCS_OK;
 }
 
-/* Groups first .. first + n - 1 of the launch, which are `work` of it. */
-static fcs_status queue_piece(fcs_cl *cl, const fcs_cl_launch *c, size_t first, size_t n,
-                              double work, const char *where)
+/* What was just queued, with this code, is `work`. */
+static fcs_status count(fcs_cl *cl, cl_int code, const fcs_cl_launch *c, double work,
+                        const char *where)
 {
     double rate = cl->rate > 0 ? cl->rate : first_rate;
-    size_t offset = first * c->local, size = n * c->local;
-    cl_int code = clEnqueueNDRangeKernel(cl->queue, c->kernel, 1, first ? &offset : NULL, &size,
-                                         &c->local, 0, NULL, NULL);
     cl->queued += work;
     cl->held += work;
     if (code == CL_SUCCESS && cl->sync)
@@ -213,6 +228,24 @@ static fcs_status queue_piece(fcs_cl *cl, const fcs_cl_launch *c, size_t first, 
     if (code != CL_SUCCESS)
         return fcs_cl_fail(cl, code, "%s (kernel %s)", where, c->name);
     return cl->queued > rate * queued_seconds ? fcs_cl_finish(cl) : FCS_OK;
+}
+
+/* Groups first .. first + n - 1 of the launch, which are `work` of it. */
+static fcs_status queue_piece(fcs_cl *cl, const fcs_cl_launch *c, size_t first, size_t n,
+                              double work, const char *where)
+{
+    size_t offset = first * c->local, size = n * c->local;
+    cl_int code = clEnqueueNDRangeKernel(cl->queue, c->kernel, 1, first ? &offset : NULL, &size,
+                                         &c->local, 0, NULL, NULL);
+    return count(cl, code, c, work, where);
+}
+
+static fcs_status queue_blast(fcs_cl *cl, const fcs_cl_launch *c, const char *where)
+{
+    if (!(cl->queued > 0))
+        cl->waited = fcs_seconds();
+    fcs_status s = fcs_cl_blast_queue(cl, c->blast, where);
+    return s == FCS_OK ? count(cl, CL_SUCCESS, c, c->work, where) : s;
 }
 
 static fcs_status queue_one(fcs_cl *cl, const fcs_cl_launch *c, uint64_t seed, uint64_t step,
@@ -242,7 +275,9 @@ fcs_status fcs_cl_queue(fcs_cl_launches *l, size_t first, size_t end, uint64_t s
     if (!fcs_cl_alive(l->cl))
         return FCS_FAILED;
     for (size_t i = first; i < end; i++) {
-        fcs_status s = queue_one(l->cl, &l->items[i], seed, step, where);
+        const fcs_cl_launch *c = &l->items[i];
+        fcs_status s =
+            c->blast ? queue_blast(l->cl, c, where) : queue_one(l->cl, c, seed, step, where);
         if (s != FCS_OK)
             return s;
     }

@@ -22,7 +22,7 @@ static product product_of(fcs_cl *cl, const fcs_apply_args *a)
     p.tile = fcs_cl_tile_for(cl, p.rows < FLAT ? FCS_CL_PRODUCT_FLAT : FCS_CL_PRODUCT);
     /* Read once or twice it is not worth packing. */
     bool lines = !p.tb && fcs_channel_stride(p.columns) % PANEL == 0;
-    p.pack = !lines || p.rows > 2 * p.tile->m;
+    p.pack = p.tile->style != FCS_CL_BLAST && (!lines || p.rows > 2 * p.tile->m);
     return p;
 }
 
@@ -50,6 +50,11 @@ static void matmul_emit(const fcs_cl_call *c)
     product p = product_of(c->to->cl, c->args);
     fcs_cl_launches *l = c->to;
     const fcs_cl_view *a = &c->in[0], *b = p.pack ? &c->scratch : &c->in[1];
+    if (p.tile->style == FCS_CL_BLAST) {
+        fcs_cl_blast_launch(
+            l, &(fcs_cl_blast){*a, *b, c->out, p.ta, p.tb, p.rows, p.columns, p.inner});
+        return;
+    }
     int64_t written = c->out.cs % PANEL ? p.columns : c->out.cs;
     int64_t items =
         ((p.rows + p.tile->m - 1) / p.tile->m) * ((written + p.tile->n - 1) / p.tile->n);

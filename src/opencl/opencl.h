@@ -15,7 +15,7 @@
 #include <CL/cl.h>
 
 /* ---- forms of the kernels that multiply (tile.c) ---- */
-typedef enum fcs_cl_style { FCS_CL_REGISTERS, FCS_CL_LOCAL, FCS_CL_DOT } fcs_cl_style;
+typedef enum fcs_cl_style { FCS_CL_REGISTERS, FCS_CL_LOCAL, FCS_CL_DOT, FCS_CL_BLAST } fcs_cl_style;
 typedef struct fcs_cl_tile {
     const char *name, *options; /* "registers-6x16", the numbers as -D */
     fcs_cl_style style;
@@ -34,7 +34,7 @@ typedef enum fcs_cl_use {
     FCS_CL_DW_FEW_OUT,
     FCS_CL_USES
 } fcs_cl_use;
-enum { FCS_CL_FORMS = 14 };
+enum { FCS_CL_FORMS = 15 };
 extern const fcs_tuning_use fcs_cl_uses[FCS_CL_USES];
 
 /* ---- devices (device.c) ---- */
@@ -127,10 +127,21 @@ cl_kernel fcs_cl_kernel(fcs_cl *cl, const char *file, const char *options, const
 void fcs_cl_programs_free(fcs_cl *cl);
 extern const fcs_embedded fcs_cl_sources[]; /* cl/ and the table of normal variates */
 
+/* ---- products by CLBlast (blast.c) ---- */
+/* y[rows][columns] = op(a) op(b), of k terms; cs: floats from a row to the next. */
+typedef struct fcs_cl_blast {
+    fcs_cl_view a, b, y;
+    bool ta, tb;
+    int64_t rows, columns, k;
+} fcs_cl_blast;
+fcs_status fcs_cl_blast_queue(fcs_cl *cl, const fcs_cl_blast *p, const char *where);
+void fcs_cl_blast_forget(void); /* what it keeps of contexts, before one is closed */
+
 /* ---- launches (launch.c) ---- */
 /* Long ones are queued in pieces: a kernel knows its place from get_global_id alone (with
  * get_local_id where groups share local memory), not from get_group_id or sizes of the whole. */
 typedef struct fcs_cl_launch {
+    fcs_cl_blast *blast; /* NULL: a kernel */
     cl_kernel kernel;
     const char *name; /* of the kernel */
     size_t global, local;
@@ -153,6 +164,8 @@ void fcs_cl_ints_arg(fcs_cl_launches *l, const int64_t *i, int n);
 void fcs_cl_uint_arg(fcs_cl_launches *l, uint32_t i);
 void fcs_cl_float_arg(fcs_cl_launches *l, double f);
 void fcs_cl_random_arg(fcs_cl_launches *l); /* four: seed and step, low and high words */
+/* A launch of its own. */
+void fcs_cl_blast_launch(fcs_cl_launches *l, const fcs_cl_blast *p);
 /* items: work items; group: wanted in a work group, 1 where an item is large. The device's limits
  * may make it smaller. work: floats moved and operations done, roughly. */
 void fcs_cl_end(fcs_cl_launches *l, int64_t items, int64_t group, double work);

@@ -24,6 +24,9 @@
  * suits processors of 16 and 32 vector registers. A form that does not fit gives way to one further
  * down; registers fit everywhere. */
 static const fcs_cl_tile tiles[FCS_CL_FORMS + 1] = {
+#ifdef FCS_HAVE_CLBLAST
+    {"clblast", "", FCS_CL_BLAST, 1, 1, 0, 1, 1},
+#endif
     LOCAL(128, 128, 16, 8, 8),
     LOCAL(64, 128, 16, 8, 8),
     LOCAL(64, 64, 16, 8, 4),
@@ -178,6 +181,8 @@ static bool serves(const fcs_cl_tile *t, fcs_cl_use use)
     bool few_rows = use == FCS_CL_PRODUCT_FLAT || use == FCS_CL_DW_FEW_OUT;
     if (t->style == FCS_CL_DOT)
         return use == FCS_CL_CONV_FEW_OUT;
+    if (t->style == FCS_CL_BLAST)
+        return use == FCS_CL_PRODUCT || use == FCS_CL_PRODUCT_FLAT;
     return t->style != FCS_CL_LOCAL || (few_rows                     ? t->m
                                         : use == FCS_CL_CONV_FEW_OUT ? t->n
                                                                      : 0) <= 64;
