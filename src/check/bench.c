@@ -128,8 +128,13 @@ fcs_status fcs_bench_ops(fcs_context *ctx, const fcs_bench_options *options, fcs
     *out = NULL;
     b.table = fcs_table_new(b.error, columns, N_COLUMNS);
     fcs_status status = b.table ? fcs_yardstick_new(ctx, &b.yardstick) : FCS_FAILED;
+    const fcs_tuning *tuning = ctx->backend->tuning;
+    if (tuning)
+        tuning->timing(ctx, true);
     if (status == FCS_OK)
         status = walk(&b, options ? options->ops : NULL);
+    if (tuning)
+        tuning->timing(ctx, false);
     fcs_yardstick_free(b.yardstick);
     if (status == FCS_OK && !b.rows)
         status = fcs_fail(b.error, FCS_FAILED,

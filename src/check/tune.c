@@ -195,9 +195,11 @@ fcs_status fcs_tune(fcs_context *ctx, const fcs_tune_options *options, fcs_table
     t.table = before ? fcs_table_new(t.error, columns, N_COLUMNS) : NULL;
     const char *words = options ? options->uses : NULL;
     fcs_status s = t.table ? check_words(&t, words) : FCS_FAILED;
+    t.tuning->timing(ctx, true);
     for (int u = 0; u < t.tuning->n_uses && s == FCS_OK; u++)
         if (fcs_check_chosen(words, t.tuning->uses[u].name))
             s = tune_use(&t, u);
+    t.tuning->timing(ctx, false);
     if (s == FCS_OK)
         s = t.tuning->keep(ctx);
     else if (before) {

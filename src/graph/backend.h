@@ -36,6 +36,8 @@ typedef struct fcs_tuning {
     char *(*text)(fcs_context *ctx);
     fcs_status (*set)(fcs_context *ctx, const char *text);
     fcs_status (*keep)(fcs_context *ctx); /* for contexts that are opened later */
+    /* What is run now is timed: waiting for it must not take longer than it does. */
+    void (*timing)(fcs_context *ctx, bool on);
 } fcs_tuning;
 
 typedef struct fcs_backend {

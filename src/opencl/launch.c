@@ -184,7 +184,7 @@ static void nap(const fcs_cl *cl)
 {
     double left = cl->last_seconds - (fcs_seconds() - cl->waited);
     bool known = fabs(cl->queued - cl->last_work) <= 0.01 * cl->last_work;
-    if (cl->cpu || !known || !(left > 0.002))
+    if (cl->cpu || cl->timing || !known || !(left > 0.002))
         return;
     left = 0.8 * left < 0.9 ? 0.8 * left : 0.9;
     nanosleep(&(struct timespec){.tv_nsec = (long)(left * 1e9)}, NULL);

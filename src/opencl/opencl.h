@@ -54,6 +54,7 @@ typedef struct fcs_cl {
     int units;           /* that compute at the same time */
     bool cpu;            /* a processor: wide vectors, no local memory, few large work items */
     bool sync;           /* wait after each kernel */
+    bool timing;         /* waiting must not sleep: what runs is timed */
     bool lost;           /* after a fatal error no call is made any more */
     bool exact_division; /* CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT */
     bool embedded;       /* embedded profile: may round otherwise */

@@ -163,10 +163,13 @@ static fcs_status keep(fcs_context *ctx)
     return s;
 }
 
+static void timing(fcs_context *ctx, bool on) { ((fcs_cl *)ctx->device)->timing = on; }
+
 const fcs_tuning fcs_cl_tuning = {.uses = fcs_cl_uses,
                                   .n_uses = FCS_CL_USES,
                                   .form = form_name,
                                   .choose = choose,
                                   .text = text,
                                   .set = set,
-                                  .keep = keep};
+                                  .keep = keep,
+                                  .timing = timing};
