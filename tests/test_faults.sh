@@ -146,6 +146,11 @@ done
 faulty kept "buffer=1000000" train dsgan-tiny --device 1 --data "$image" -o "$work/slabs" $run --steps 10 --quiet ||
     fail "small buffers: $(cat "$work/message")"
 cmp "$work/whole/checkpoint.safetensors" "$work/slabs/checkpoint.safetensors" || fail "small buffers change bits"
+for faults in "" "buffer=400000"; do
+    faulty kept "$faults" generate "$work/whole" --device 1 --size 256x224 --seed 2 -o "$work/picture$faults.png" --quiet ||
+        fail "generate, $faults: $(cat "$work/message")"
+done
+cmp "$work/picture.png" "$work/picturebuffer=400000.png" || fail "small buffers make another picture"
 faulty kept "buffer=100000" train dsgan-tiny --device 1 --data "$image" -o "$work/large" $run --steps 2 && fail "tiny buffers"
 one_line "tiny buffers"
 says "the device's largest buffer is 0.1 MiB" "tiny buffers"

@@ -428,15 +428,19 @@ static fcs_status choose_side(fcs_tiler *t, size_t memory, fcs_error *e)
     for (int a = 0; a < 3; a++)
         longest = longest < t->size[a] ? t->size[a] : longest;
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
-        if (i + 1 < sizeof sides / sizeof *sides && sides[i + 1] >= longest + 2 * t->halo[2])
+        bool last = i + 1 == sizeof sides / sizeof *sides;
+        if (!last && sides[i + 1] >= longest + 2 * t->halo[2])
             continue;
         if (sides[i] < smallest)
             break;
+        last = last || sides[i + 1] < smallest;
         fcs_status s = side_bytes(t, sides[i], &t->bytes, e);
         if (!s && t->bytes <= memory)
             s = plan_tiles(t, e);
-        if (s || t->bytes <= memory)
+        if (s ? last : t->bytes <= memory)
             return s;
+        if (s) /* perhaps a value is larger than the device's buffers */
+            fcs_error_clear(e);
         drop_pieces(t);
     }
     return fcs_fail(e, FCS_FAILED,
