@@ -27,6 +27,8 @@ VARIANTS = (("default", False, False), ("tuned", True, False), ("channels-last",
 # Settings that slow its libraries down, where a shell has them.
 FOREIGN = ("OPENBLAS_", "MKL_", "OMP_", "DNNL_", "ONEDNN_", "GOTO_", "BLIS_")
 STEPS = ("bench-dsgan", "bench-material", "bench-slicegan")
+# What --batch sets.
+BATCHES = {"bench-slicegan": ("batch", "generator_batch", "real_batch")}
 GENERATE = (("bench-dsgan", "2500x2500"), ("bench-slicegan", "256x256x256"))
 
 
@@ -149,7 +151,8 @@ def steps(options):
         if not knows(options, name):
             print("%s: this facies has no such recipe, left out" % name)
             continue
-        words = ["--set", "train.batch=%d" % options.batch] if options.batch else []
+        keys = BATCHES.get(name, ("batch",)) if options.batch else ()
+        words = [word for key in keys for word in ("--set", "train.%s=%d" % (key, options.batch))]
         own, peers = whole(options, "step", name, words)
         flops = median(own, "gflop") * 1e9
         if options.variants:
