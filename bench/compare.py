@@ -162,6 +162,7 @@ def steps(options):
             flops = counted["flops"]
             check_parameters(options, name, counted["parameters"])
         rows.append(whole_row(options, name, own, peers, flops))
+        print(" ".join(rows[-1]), file=sys.stderr)
     table("Training steps", whole_head(options), rows)
 
 
@@ -181,6 +182,7 @@ def generation(options):
         if knows(options, name):
             own, peers = whole(options, "generate", name, ["--size", size])
             rows.append(whole_row(options, name + " " + size, own, peers, median(own, "gflop") * 1e9))
+            print(" ".join(rows[-1]), file=sys.stderr)
     table("Generation", whole_head(options), rows)
 
 
