@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_QUERIES = 200, MOST_PAIRED = 100 }; /* of real samples among themselves; of variety */
+enum { MOST_QUERIES = 64, MOST_PAIRED = 100 }; /* of real samples among themselves; of variety */
 
 static int64_t length_of(const fcs_crops *c) { return c->box.width * c->box.height; }
 

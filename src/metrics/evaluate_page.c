@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PICTURES = 6, PICTURE_PIXELS = 175, MOST_CURVES = 100, VIEW_PIXELS = 480 };
+enum { PICTURES = 6, PICTURE_PIXELS = 156, MOST_CURVES = 100, VIEW_PIXELS = 480 };
 
 /* ---- pictures ---- */
 

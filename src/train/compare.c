@@ -192,6 +192,14 @@ static int row_of(const fcs_table *t, const char *key)
     return -1;
 }
 
+static void add_number(fcs_text *t, double v)
+{
+    if (isnan(v))
+        fcs_text_add(t, "<td class=\"n\">\xe2\x80\x93</td>"); /* a dash */
+    else
+        fcs_text_add(t, "<td class=\"n\">%.4g</td>", v);
+}
+
 /* Rows: the metrics of the first run that has some; columns: real and each run. */
 static fcs_status add_metrics(fcs_error *e, fcs_page *page, const entry *list, int n)
 {
@@ -222,15 +230,14 @@ static fcs_status add_metrics(fcs_error *e, fcs_page *page, const entry *list, i
         key_of(list[first].measured, r, key);
         fcs_text_add(t, "<tr><td>");
         fcs_page_escape(t, key);
-        fcs_text_add(t, "</td><td class=\"n\">%.4g</td>",
-                     number_at(list[first].measured, r, "real"));
+        fcs_text_add(t, "</td>");
+        add_number(t, number_at(list[first].measured, r, "real"));
         for (int i = 0; i < n; i++) {
             int row = row_of(list[i].measured, key);
             if (row < 0)
                 fcs_text_add(t, "<td></td>");
             else
-                fcs_text_add(t, "<td class=\"n\">%.4g</td>",
-                             number_at(list[i].measured, row, "value"));
+                add_number(t, number_at(list[i].measured, row, "value"));
         }
         fcs_text_add(t, "</tr>\n");
     }
@@ -248,7 +255,7 @@ static fcs_status add_samples(entry *it, fcs_page *page)
         fcs_image *image = NULL;
         status = fcs_generate_image(it->run, &o, &image);
         if (status == FCS_OK && (image->channels == 1 || image->channels == 3))
-            status = fcs_page_image(&it->run->ctx->error, page, image, image->depth / 2, 130, NULL);
+            status = fcs_page_image(&it->run->ctx->error, page, image, image->depth / 2, 112, NULL);
         fcs_image_free(image);
     }
     fcs_page_row_end(page);
