@@ -120,8 +120,8 @@ static int train(fcs_context *ctx, const cli_args *a, cli_progress *p, fcs_run *
         return cli_failed(ctx, s);
     if (!a->quiet)
         fprintf(stderr,
-                "done: open %s/report.html; facies generate %s --size 2000x2000 -o new.png makes "
-                "images\n",
+                "done: open %s/report.html; facies generate %s -o FILE makes more (sizes and "
+                "formats: facies generate --help)\n",
                 folder, folder);
     return FCS_OK;
 }
