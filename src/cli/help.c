@@ -17,8 +17,9 @@ static const char *const exit_statuses[][2] = {
 static const char program_summary[] = "train and run image-generating networks";
 static const char program_text[] = "facies learns from a picture of a texture, such as the "
                                    "channels of a river bed, and makes new pictures of the same "
-                                   "kind, of any size. It trains adversarial networks in two and "
-                                   "three dimensions on any processor. A RECIPE is the name "
+                                   "kind, of any size. It trains adversarial networks and "
+                                   "autoencoders in two and three dimensions, on any processor or "
+                                   "OpenCL device. A RECIPE is the name "
                                    "of a system (facies list recipes) or a text file; a RUN is the "
                                    "folder that training makes: recipe.cfg, log.csv, "
                                    "checkpoint.safetensors, sample pictures and report.html.";
@@ -84,7 +85,7 @@ static void program_help(FILE *f)
     wrap(f, program_text, sizeof program_text - 1, 0, 0);
     fprintf(f, "\nCommands:\n");
     for (int i = 0; cli_commands[i]; i++)
-        fprintf(f, "  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+        fprintf(f, "  %-11s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     fprintf(f,
             "\nfacies help COMMAND says more; facies --version prints the version.\n\nExamples:\n");
     for (int i = 0; program_examples[i]; i += 2)
