@@ -126,7 +126,6 @@ static void fill_in(generation *g)
     o->height = o->height ? o->height : o->width;
     o->depth = o->depth ? o->depth : 1;
     o->count = o->count ? o->count : 1;
-    o->memory = o->memory ? o->memory : (size_t)512 << 20;
     g->size[0] = o->depth;
     g->size[1] = o->height;
     g->size[2] = o->width;

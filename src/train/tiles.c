@@ -420,8 +420,10 @@ static fcs_status plan_tiles(fcs_tiler *t, fcs_error *e)
 }
 
 /* The largest tiles that stay within the memory. */
-static fcs_status choose_side(fcs_tiler *t, size_t memory, fcs_error *e)
+static fcs_status choose_side(fcs_tiler *t, size_t wanted, fcs_error *e)
 {
+    const size_t usual = (size_t)512 << 20;
+    size_t memory = wanted ? wanted : usual;
     static const int64_t sides[] = {2048, 1536, 1024, 768, 512, 384, 256,
                                     192,  128,  96,   64,  48,  32,  16};
     int64_t longest = 0, smallest = 2 * t->halo[2] + 1;
@@ -434,6 +436,8 @@ static fcs_status choose_side(fcs_tiler *t, size_t memory, fcs_error *e)
         if (sides[i] < smallest)
             break;
         last = last || sides[i + 1] < smallest;
+        if (last && !wanted)
+            memory = SIZE_MAX;
         fcs_status s = side_bytes(t, sides[i], &t->bytes, e);
         if (!s && t->bytes <= memory)
             s = plan_tiles(t, e);
@@ -444,7 +448,8 @@ static fcs_status choose_side(fcs_tiler *t, size_t memory, fcs_error *e)
         drop_pieces(t);
     }
     return fcs_fail(e, FCS_FAILED,
-                    "memory: the smallest tiles need %.0f MiB, %.0f MiB are allowed: allow more",
+                    "memory: the smallest tiles need %.0f MiB, %.0f MiB are allowed: allow more "
+                    "(--memory)",
                     (double)t->bytes / 1048576 + 1, (double)memory / 1048576);
 }
 
@@ -500,9 +505,10 @@ static fcs_status one_piece(fcs_tiler *t, size_t memory, fcs_error *e)
     piece_key(t, lo, t->size, p->key);
     if (!s)
         t->bytes = p->plan->arena_bytes + piece_tensor_bytes(p) + slab_bytes(t);
-    return !s && t->bytes > memory
+    return !s && memory && t->bytes > memory
                ? fcs_fail(e, FCS_FAILED,
-                          "memory: %.0f MiB are needed, %.0f MiB are allowed: allow more",
+                          "memory: %.0f MiB are needed, %.0f MiB are allowed: allow more "
+                          "(--memory)",
                           (double)t->bytes / 1048576 + 1, (double)memory / 1048576)
                : s;
 }

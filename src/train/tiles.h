@@ -11,7 +11,8 @@ typedef struct fcs_tiler_options {
     bool periodic;   /* wrap around: W and H (and D of volumes) are multiples of the stride */
     int64_t halo;  /* pixels that each slab brings along around its core: clipped at edges, wrapped
                       when periodic */
-    size_t memory; /* bytes for one tile's plan and one slab together */
+    size_t memory; /* bytes for one tile's plan and one slab together; 0: 512 MiB, or what the
+                      smallest tiles need */
 } fcs_tiler_options;
 
 /* Chooses the tiles, builds the plans that all of them need and allocates their one arena. */
