@@ -98,7 +98,8 @@ static fcs_status list_metrics(fcs_context *ctx, fcs_table *t)
 {
     static const char *const kinds[] = {[FCS_METRIC_SCALAR] = "number",
                                         [FCS_METRIC_HISTOGRAM] = "histogram",
-                                        [FCS_METRIC_CURVE] = "curve"};
+                                        [FCS_METRIC_CURVE] = "curve",
+                                        [FCS_METRIC_SET] = "set"};
     fcs_status status = FCS_OK;
     for (int i = 0; i < fcs_metric_count && status == FCS_OK; i++)
         status = fcs_table_add(&ctx->error, t, "sss", fcs_metrics[i].name,
