@@ -329,7 +329,8 @@ static void test_lists(void)
         fcs_table *t;
         CHECK(fcs_list(ctx, lists[i], &t) == FCS_OK);
         CHECK(t && fcs_table_rows(t) > 0 && strcmp(fcs_table_name(t, 0), "name") == 0);
-        for (int row = 0; row < fcs_table_rows(t) && strcmp(fcs_table_name(t, 1), "kind") == 0; row++)
+        for (int row = 0; row < fcs_table_rows(t) && strcmp(fcs_table_name(t, 1), "kind") == 0;
+             row++)
             CHECK(fcs_table_text(t, row, 1) && *fcs_table_text(t, row, 1));
         fcs_table_free(t);
     }
