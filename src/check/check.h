@@ -106,6 +106,9 @@ typedef struct fcs_finding {
 } fcs_finding;
 double fcs_finding_ratio(
     const fcs_finding *f); /* error / bound; infinite where the bound is 0 or anything is NaN */
+/* Takes in one element: f fails where it is out of bound, and has the worst one's numbers; true
+ * where that is this one. worst: the ratio so far, -1 before the first. */
+bool fcs_finding_take(fcs_finding *f, const fcs_finding *one, double *worst);
 /* Each element: class FCS_EXACT (or integers): equal; FCS_LINEAR: terms u magnitude, or
  * form_error u magnitude by tiles; FCS_FUNCTION: (ulp + 1) 2u |want|. */
 void fcs_judge(const fcs_apply_args *a, const fcs_sample_data *d, const float *got, fcs_finding *f);

@@ -14,6 +14,18 @@ double fcs_finding_ratio(const fcs_finding *f)
     return isnan(ratio) || isnan(f->bound) ? INFINITY : ratio;
 }
 
+bool fcs_finding_take(fcs_finding *f, const fcs_finding *one, double *worst)
+{
+    if (!(one->error <= one->bound))
+        f->pass = false;
+    double ratio = fcs_finding_ratio(one);
+    if (ratio <= *worst)
+        return false;
+    *worst = ratio;
+    f->error = one->error, f->bound = one->bound, f->got = one->got, f->want = one->want;
+    return true;
+}
+
 static void index_text(fcs_shape s, int64_t at, char text[FCS_TROUBLE])
 {
     int64_t i[FCS_DIMS];
@@ -51,14 +63,8 @@ void fcs_judge(const fcs_apply_args *a, const fcs_sample_data *d, const float *g
         fcs_finding one = {.got = (double)got[i]};
         one.want = owed(a, d, i, &one.bound);
         one.error = fabs(one.got - one.want);
-        if (!(one.error <= one.bound))
-            f->pass = false;
-        double ratio = fcs_finding_ratio(&one);
-        if (ratio <= worst)
-            continue;
-        worst = ratio;
-        f->error = one.error, f->bound = one.bound, f->got = one.got, f->want = one.want;
-        index_text(a->out, i, f->at);
+        if (fcs_finding_take(f, &one, &worst))
+            index_text(a->out, i, f->at);
     }
     f->pass = f->pass && worst >= 0;
 }

@@ -110,13 +110,7 @@ static void judge_product(const product *p, fcs_finding *f)
         one.bound = p->roundings * 0x1p-24 * p->size[i] + p->terms * 0x1p-126;
         wrong += one.error * one.error;
         all += one.want * one.want;
-        if (!(one.error <= one.bound))
-            f->pass = false;
-        double ratio = fcs_finding_ratio(&one);
-        if (ratio <= worst)
-            continue;
-        worst = ratio;
-        f->error = one.error, f->bound = one.bound, f->got = one.got, f->want = one.want;
+        fcs_finding_take(f, &one, &worst);
     }
     if (p->n >= 64 && !(wrong <= p->mean * all))
         f->pass = false;

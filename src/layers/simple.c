@@ -176,14 +176,18 @@ static void upsample_field(const fcs_value_of *v, int axis, double *field, doubl
     *jump /= (double)v[0].list[axis];
 }
 
+static fcs_node *enlarge(fcs_builder *b, const char *op, const fcs_value_of *v, fcs_node *const *in)
+{
+    fcs_attrs a = {.i = {0}};
+    for (int d = 0; d < 3; d++)
+        a.i[FCS_POOL_FACTOR + d] = d < 3 - b->axes ? 1 : v[0].list[d];
+    return fcs_node_new(b->graph, fcs_op_find(b->error, op), &a, 1, in);
+}
+
 static fcs_node *upsample_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
 {
     (void)n;
-    fcs_attrs a;
-    memset(&a, 0, sizeof a);
-    for (int d = 0; d < 3; d++)
-        a.i[FCS_POOL_FACTOR + d] = d < 3 - b->axes ? 1 : v[0].list[d];
-    return fcs_node_new(b->graph, fcs_op_find(b->error, "upsample"), &a, 1, in);
+    return enlarge(b, "upsample", v, in);
 }
 
 const fcs_layer fcs_layer_upsample = {
@@ -223,11 +227,8 @@ static void interpolate_field(const fcs_value_of *v, int axis, double *field, do
 static fcs_node *interpolate_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in,
                                    int n)
 {
-    fcs_attrs a = {.i = {0}};
     (void)n;
-    for (int d = 0; d < 3; d++)
-        a.i[FCS_POOL_FACTOR + d] = d < 3 - b->axes ? 1 : v[0].list[d];
-    return fcs_node_new(b->graph, fcs_op_find(b->error, "interpolate"), &a, 1, in);
+    return enlarge(b, "interpolate", v, in);
 }
 
 const fcs_layer fcs_layer_interpolate = {

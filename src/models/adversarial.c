@@ -75,20 +75,12 @@ static fcs_status add_plan(fcs_model *m, fcs_adversarial *a, int kind, const cha
     return FCS_OK;
 }
 
-static bool has_penalty(const fcs_adversarial *a)
-{
-    for (int i = 0; i < fcs_n_losses; i++)
-        if (fcs_losses[i]->of_images && a->terms.weights[i] != 0)
-            return true;
-    return false;
-}
-
 /* The kind of plan of a step's i-th discriminator step. */
 static int kind_of(const fcs_adversarial *a, int64_t step, int64_t i)
 {
     int64_t number = step * a->critic_steps + i;
     bool last = i == a->critic_steps - 1;
-    bool penalty = has_penalty(a) && number % a->penalty_every == 0;
+    bool penalty = fcs_terms_penalize(&a->terms) && number % a->penalty_every == 0;
     return FCS_PLAN_D | (last && a->reuse_fakes ? FCS_PLAN_G : 0) |
            (penalty ? FCS_PLAN_PENALTY : 0);
 }
@@ -208,7 +200,7 @@ static fcs_status adversarial_generator(fcs_model *m, fcs_graph *g, const int64_
                                         fcs_node **out, fcs_tensor **latent, fcs_error *e)
 {
     const fcs_adversarial *a = m->state;
-    return fcs_training_generator(m, &a->generator, g, latent_size, out, latent, e);
+    return fcs_training_generator(m, &a->generator, 0, g, latent_size, out, latent, e);
 }
 
 const fcs_scheme fcs_scheme_adversarial = {

@@ -210,9 +210,5 @@ fcs_status fcs_adversarial_plan(fcs_model *m, int kind, const fcs_plan_options *
     fcs_builder_free(&k.judge);
     free(k.updated);
     fcs_graph_free(k.g);
-    if (done)
-        return FCS_OK;
-    return e->status != FCS_OK
-               ? e->status
-               : fcs_fail(e, FCS_FAILED, "internal: a plan of %s cannot be made", m->recipe->name);
+    return fcs_training_made(m, done, e);
 }

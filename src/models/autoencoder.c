@@ -260,11 +260,7 @@ static fcs_status make_plan(fcs_model *m, int kind, const fcs_plan_options *o, f
     for (int i = 0; i < 3; i++)
         fcs_builder_free(&k.nets[i]);
     fcs_graph_free(k.g);
-    if (done)
-        return FCS_OK;
-    return e->status != FCS_OK
-               ? e->status
-               : fcs_fail(e, FCS_FAILED, "internal: a plan of %s cannot be made", m->recipe->name);
+    return fcs_training_made(m, done, e);
 }
 
 /* ---- setting up ---- */
@@ -422,7 +418,7 @@ static fcs_status generator(fcs_model *m, fcs_graph *g, const int64_t latent_siz
                             fcs_node **out, fcs_tensor **latent, fcs_error *e)
 {
     const autoencoder *a = m->state;
-    return fcs_training_generator(m, &a->nets[FCS_OF_GENERATOR], g, latent_size, out, latent, e);
+    return fcs_training_generator(m, &a->nets[FCS_OF_GENERATOR], 0, g, latent_size, out, latent, e);
 }
 
 static fcs_status encoder(fcs_model *m, fcs_graph *g, fcs_node *images, fcs_node **mean,

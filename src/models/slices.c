@@ -172,18 +172,11 @@ static fcs_status add_plan(fcs_model *m, fcs_slices *s, int kind, fcs_error *e)
     return status;
 }
 
-static bool has_penalty(const fcs_slices *s)
-{
-    for (int i = 0; i < fcs_n_losses; i++)
-        if (fcs_losses[i]->of_images && s->terms.weights[i] != 0)
-            return true;
-    return false;
-}
-
 /* The critics' plans of a step's i-th critic step. */
 static int critic_kind(const fcs_slices *s, int64_t step, int64_t i)
 {
-    bool penalty = has_penalty(s) && (step * s->critic_steps + i) % s->penalty_every == 0;
+    bool penalty =
+        fcs_terms_penalize(&s->terms) && (step * s->critic_steps + i) % s->penalty_every == 0;
     return FCS_SLICES_CRITIC + (penalty ? 3 : 0);
 }
 
@@ -408,21 +401,7 @@ static fcs_status slices_generator(fcs_model *m, fcs_graph *g, const int64_t lat
                                    fcs_node **out, fcs_tensor **latent, fcs_error *e)
 {
     const fcs_slices *s = m->state;
-    fcs_builder b = fcs_training_builder(m, &s->generator, g, FCS_FROZEN);
-    b.averaged = s->generator.average > 0;
-    *out = NULL;
-    *latent = fcs_tensor_new(m->ctx, "latent",
-                             fcs_shape_of(1, m->latent_channels + s->conditions, latent_size[0],
-                                          latent_size[1], latent_size[2]));
-    if (*latent)
-        *out = fcs_net_build(&b, fcs_read(g, *latent), NULL);
-    fcs_builder_free(&b);
-    if (*out)
-        return FCS_OK;
-    fcs_tensor_free(*latent);
-    *latent = NULL;
-    return e->status != FCS_OK ? e->status
-                               : fcs_fail(e, FCS_FAILED, "the generator cannot be built");
+    return fcs_training_generator(m, &s->generator, s->conditions, g, latent_size, out, latent, e);
 }
 
 static fcs_status slices_condition(fcs_model *m, const double *shares, int n, fcs_error *e)

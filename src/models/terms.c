@@ -52,6 +52,14 @@ fcs_status fcs_terms_values(fcs_model *m, const fcs_terms *t)
 
 void fcs_terms_free(fcs_terms *t) { free(t->weights); }
 
+bool fcs_terms_penalize(const fcs_terms *t)
+{
+    for (int i = 0; i < fcs_n_losses; i++)
+        if (fcs_losses[i]->of_images && t->weights[i] != 0)
+            return true;
+    return false;
+}
+
 static fcs_node *(*term_of(const fcs_loss *l, fcs_part part))(fcs_loss_terms *)
 {
     return part == FCS_OF_GENERATOR       ? l->generator

@@ -33,10 +33,13 @@ typedef fcs_status fcs_plan_again(fcs_model *m, int kind, const fcs_plan_options
 fcs_status fcs_training_finite(fcs_model *m, const fcs_tensor *flag, fcs_plan_again *again,
                                int kind, const char *name, int64_t step, uint64_t run,
                                fcs_error *e);
-/* The net in inference form, as a scheme's `generator`. */
-fcs_status fcs_training_generator(fcs_model *m, const fcs_net *net, fcs_graph *g,
-                                  const int64_t latent_size[3], fcs_node **out, fcs_tensor **latent,
-                                  fcs_error *e);
+/* The net in inference form, as a scheme's `generator`, with further latent channels. */
+fcs_status fcs_training_generator(fcs_model *m, const fcs_net *net, int64_t conditions,
+                                  fcs_graph *g, const int64_t latent_size[3], fcs_node **out,
+                                  fcs_tensor **latent, fcs_error *e);
+/* What the maker of a plan returns: FCS_OK where it is done, else a failure, with a message in any
+ * case. */
+fcs_status fcs_training_made(const fcs_model *m, bool done, fcs_error *e);
 /* Whether there is a spectrally normalized kernel, with vectors to be iterated. */
 bool fcs_training_has_spectral(const fcs_model *m);
 /* Adds the plan to m->plans. */
@@ -55,6 +58,8 @@ fcs_status fcs_terms_tensors(fcs_model *m, fcs_terms *t, fcs_error *e);
 /* m->losses from the held tensors. */
 fcs_status fcs_terms_values(fcs_model *m, const fcs_terms *t);
 void fcs_terms_free(fcs_terms *t);
+/* Is there a penalty on slopes in images, which not every step must have? */
+bool fcs_terms_penalize(const fcs_terms *t);
 
 typedef enum fcs_part { FCS_OF_GENERATOR, FCS_OF_DISCRIMINATOR, FCS_OF_ENCODER } fcs_part;
 enum { FCS_ALL_TERMS, FCS_IMAGE_TERMS, FCS_PARAMETER_TERMS };

@@ -100,13 +100,22 @@ fcs_node *fcs_op_node(fcs_graph *g, const char *name, const fcs_attrs *attrs, in
     return fcs_node_new(g, op, attrs, n, in);
 }
 
-fcs_status fcs_op_check_crops(const fcs_apply_args *a, fcs_error *e)
+fcs_status fcs_op_adjoint_grad(fcs_graph *g, const char *adjoint, const fcs_node *y, fcs_node *gy,
+                               const bool *want, fcs_node **gx)
 {
-    for (int k = 0; k < 3; k++) {
+    if (want[0] && !(gx[0] = fcs_op_node(g, adjoint, &y->attrs, 1, &gy)))
+        return FCS_FAILED;
+    return FCS_OK;
+}
+
+fcs_status fcs_op_begin_crops(const fcs_apply_args *a, fcs_error *e)
+{
+    fcs_status status = fcs_op_begin(a, e);
+    for (int k = 0; k < 3 && status == FCS_OK; k++) {
         int64_t f = a->attrs.i[FCS_POOL_FACTOR + k];
         if (a->attrs.i[FCS_POOL_CROP_LO + k] >= f || a->attrs.i[FCS_POOL_CROP_HI + k] >= f)
-            return fcs_op_fail(a, e, "cropping in %c must stay below the factor %lld", "DHW"[k],
-                               (long long)f);
+            status = fcs_op_fail(a, e, "cropping in %c must stay below the factor %lld", "DHW"[k],
+                                 (long long)f);
     }
-    return FCS_OK;
+    return status;
 }

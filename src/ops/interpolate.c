@@ -9,9 +9,7 @@
 
 static fcs_status interpolate_shape(fcs_apply_args *a, fcs_error *e)
 {
-    fcs_status status = fcs_op_begin(a, e);
-    if (status == FCS_OK)
-        status = fcs_op_check_crops(a, e);
+    fcs_status status = fcs_op_begin_crops(a, e);
     if (status != FCS_OK)
         return status;
     fcs_shape s = a->in[0];
@@ -24,9 +22,7 @@ static fcs_status interpolate_shape(fcs_apply_args *a, fcs_error *e)
 
 static fcs_status interpolate_dx_shape(fcs_apply_args *a, fcs_error *e)
 {
-    fcs_status status = fcs_op_begin(a, e);
-    if (status == FCS_OK)
-        status = fcs_op_check_crops(a, e);
+    fcs_status status = fcs_op_begin_crops(a, e);
     if (status != FCS_OK)
         return status;
     fcs_shape s = a->in[0];
@@ -46,17 +42,13 @@ static fcs_status interpolate_dx_shape(fcs_apply_args *a, fcs_error *e)
 static fcs_status interpolate_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
                                    fcs_node **gx)
 {
-    if (want[0] && !(gx[0] = fcs_op_node(g, "interpolate_dx", &y->attrs, 1, &gy)))
-        return FCS_FAILED;
-    return FCS_OK;
+    return fcs_op_adjoint_grad(g, "interpolate_dx", y, gy, want, gx);
 }
 
 static fcs_status interpolate_dx_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
                                       fcs_node **gx)
 {
-    if (want[0] && !(gx[0] = fcs_op_node(g, "interpolate", &y->attrs, 1, &gy)))
-        return FCS_FAILED;
-    return FCS_OK;
+    return fcs_op_adjoint_grad(g, "interpolate", y, gy, want, gx);
 }
 
 /* Two products and a sum for each doubled dimension. */

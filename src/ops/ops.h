@@ -6,7 +6,7 @@
 
 /* Positions in fcs_attrs.i of the convolution family (conv, conv_dx, conv_dw); three values each: D
  * H W. conv:    y[n,co,o] = sum_{ci,k} x[n,ci, o*stride + k*dilation - pad_lo] * w[co,ci,k] out =
- * floor((in + pad_lo + pad_hi - dilation*(k-1) - 1) / stride) + 1; 
+ * floor((in + pad_lo + pad_hi - dilation*(k-1) - 1) / stride) + 1;
  * conv_dx: inputs gy [N Co ..], w; the adjoint in x; SIZE is the spatial size of x (its output)
  *          (a transposed convolution is conv_dx applied forward; pad_lo, pad_hi are then its
  * cropping) conv_dw: inputs x, gy; the adjoint in w; SIZE is the kernel's size. Pads may be below 0
@@ -57,11 +57,14 @@ fcs_status fcs_op_finish(fcs_apply_args *a, fcs_shape out, fcs_error *e);
 /* A failure that begins with the op's name and ends with the shapes of its inputs. */
 fcs_status fcs_op_fail(const fcs_apply_args *a, fcs_error *e, const char *format, ...)
     FCS_PRINTF(3, 4);
-/* Fails where upsample, interpolate or their adjoints would crop a whole factor. */
-fcs_status fcs_op_check_crops(const fcs_apply_args *a, fcs_error *e);
+/* The same for upsample, interpolate and their adjoints, which must not crop a whole factor. */
+fcs_status fcs_op_begin_crops(const fcs_apply_args *a, fcs_error *e);
 fcs_box fcs_box_whole(fcs_shape s);
 /* A node of the op `name`; NULL attributes: defaults. */
 fcs_node *fcs_op_node(fcs_graph *g, const char *name, const fcs_attrs *attrs, int n,
                       fcs_node *const *in);
+/* The gradient of a linear op of one input: its adjoint, with the same attributes, of gy. */
+fcs_status fcs_op_adjoint_grad(fcs_graph *g, const char *adjoint, const fcs_node *y, fcs_node *gy,
+                               const bool *want, fcs_node **gx);
 
 #endif

@@ -7,9 +7,7 @@
 
 static fcs_status upsample_shape(fcs_apply_args *a, fcs_error *e)
 {
-    fcs_status status = fcs_op_begin(a, e);
-    if (status == FCS_OK)
-        status = fcs_op_check_crops(a, e);
+    fcs_status status = fcs_op_begin_crops(a, e);
     if (status != FCS_OK)
         return status;
     fcs_shape s = a->in[0];
@@ -21,9 +19,7 @@ static fcs_status upsample_shape(fcs_apply_args *a, fcs_error *e)
 
 static fcs_status sum_pool_shape(fcs_apply_args *a, fcs_error *e)
 {
-    fcs_status status = fcs_op_begin(a, e);
-    if (status == FCS_OK)
-        status = fcs_op_check_crops(a, e);
+    fcs_status status = fcs_op_begin_crops(a, e);
     if (status != FCS_OK)
         return status;
     fcs_shape s = a->in[0];
@@ -43,17 +39,13 @@ static fcs_status sum_pool_shape(fcs_apply_args *a, fcs_error *e)
 static fcs_status upsample_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
                                 fcs_node **gx)
 {
-    if (want[0] && !(gx[0] = fcs_op_node(g, "sum_pool", &y->attrs, 1, &gy)))
-        return FCS_FAILED;
-    return FCS_OK;
+    return fcs_op_adjoint_grad(g, "sum_pool", y, gy, want, gx);
 }
 
 static fcs_status sum_pool_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
                                 fcs_node **gx)
 {
-    if (want[0] && !(gx[0] = fcs_op_node(g, "upsample", &y->attrs, 1, &gy)))
-        return FCS_FAILED;
-    return FCS_OK;
+    return fcs_op_adjoint_grad(g, "upsample", y, gy, want, gx);
 }
 
 static double sum_pool_flops(const fcs_apply_args *a) { return (double)fcs_shape_count(a->in[0]); }

@@ -57,17 +57,13 @@ static fcs_status crop_shape(fcs_apply_args *a, fcs_error *e)
 
 static fcs_status pad_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want, fcs_node **gx)
 {
-    if (want[0] && !(gx[0] = fcs_op_node(g, "crop", &y->attrs, 1, &gy)))
-        return FCS_FAILED;
-    return FCS_OK;
+    return fcs_op_adjoint_grad(g, "crop", y, gy, want, gx);
 }
 
 static fcs_status crop_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
                             fcs_node **gx)
 {
-    if (want[0] && !(gx[0] = fcs_op_node(g, "pad", &y->attrs, 1, &gy)))
-        return FCS_FAILED;
-    return FCS_OK;
+    return fcs_op_adjoint_grad(g, "pad", y, gy, want, gx);
 }
 
 /* An output box that lies in the padding alone gets an empty input box (lo = hi): the caller writes

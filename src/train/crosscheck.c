@@ -201,13 +201,7 @@ static void compare(const node *n, const float *magnitude, const float *got, con
         fcs_finding one = {.got = (double)got[i], .want = (double)want[i]};
         one.bound = bound_of(n, magnitude, terms, i, one.want);
         one.error = got[i] == want[i] ? 0 : fabs(one.got - one.want);
-        if (!(one.error <= one.bound))
-            f->pass = false;
-        double ratio = fcs_finding_ratio(&one);
-        if (ratio <= worst)
-            continue;
-        worst = ratio;
-        f->error = one.error, f->bound = one.bound, f->got = one.got, f->want = one.want;
+        fcs_finding_take(f, &one, &worst);
     }
 }
 
