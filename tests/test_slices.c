@@ -293,6 +293,21 @@ static void test_tiles(void)
     fcs_run_close(run);
 }
 
+/* A slab of 16 x 1280 x 1280 voxels alone is more than the usual memory. */
+static void test_large(void)
+{
+    fcs_run *run = run_of(NULL, NULL, false);
+    fcs_tiler *tiler;
+    fcs_tiler_options t = {.size = {64, 1280, 1280}};
+    CHECK(fcs_tiler_new(run->model, &t, &ctx->error, &tiler) == FCS_OK);
+    CHECK(tiler && fcs_tiler_tiles(tiler) > 1 && 8 * fcs_tiler_slab_floats(tiler) > 512 << 20);
+    fcs_tiler_free(tiler);
+    t.memory = (size_t)512 << 20;
+    CHECK(fcs_tiler_new(run->model, &t, &ctx->error, &tiler) == FCS_FAILED);
+    CHECK(strstr(fcs_message(ctx), "512 MiB are allowed: allow more (--memory)"));
+    fcs_run_close(run);
+}
+
 /* The same volume as labels, shades and one file a phase; sizes that are cut are said. */
 static void test_formats(void)
 {
@@ -421,6 +436,7 @@ int main(void)
     test_resume(false);
     test_resume(true);
     test_tiles();
+    test_large();
     test_formats();
     test_density();
     test_refused();

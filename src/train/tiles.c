@@ -282,11 +282,10 @@ static size_t slab_bytes(const fcs_tiler *t)
     return 2 * (size_t)fcs_tiler_slab_floats(t) * sizeof(float);
 }
 
-/* Bytes that tiles of this side take at least: the plan of one in the middle, which feels the
- * fewest edges and so reads most. */
-static fcs_status side_bytes(fcs_tiler *t, int64_t side, size_t *bytes, fcs_error *e)
+/* Bytes that tiles take at least: the plan of one in the middle, which feels the fewest edges and
+ * so reads most. */
+static fcs_status middle_bytes(fcs_tiler *t, size_t *bytes, fcs_error *e)
 {
-    cut(t, side);
     int64_t lo[3], hi[3];
     for (int a = 0; a < 3; a++) {
         int64_t n = t->shape.n[FCS_D + a];
@@ -438,7 +437,10 @@ static fcs_status choose_side(fcs_tiler *t, size_t wanted, fcs_error *e)
         last = last || sides[i + 1] < smallest;
         if (last && !wanted)
             memory = SIZE_MAX;
-        fcs_status s = side_bytes(t, sides[i], &t->bytes, e);
+        cut(t, sides[i]);
+        if (!last && slab_bytes(t) > memory)
+            continue; /* a tile's tensors would be allocated to find out what is plain */
+        fcs_status s = middle_bytes(t, &t->bytes, e);
         if (!s && t->bytes <= memory)
             s = plan_tiles(t, e);
         if (s ? last : t->bytes <= memory)
