@@ -29,24 +29,32 @@ kernel void pack(global const float *w, int w_at, global float *packed, int pack
 
 /* to[panel][n, d, h, w][lane < width] = x at (n, d - lead_d, .., panel * width + lane), 0 where x
  * does not reach: pixels of a panel lie side by side, so that sums over them read one stream. An
- * item is a pixel of a panel. Sizes of `to` and of x. */
+ * item is a row of so many panels (bundle). Sizes of `to` and of x. */
 kernel void panels(global const float *x, int x_at, global float *to, int to_at, int items,
                    int block, int to_n, int to_d, int to_h, int to_w, int x_d, int x_h, int x_w,
-                   int lead_d, int lead_h, int lead_w, int x_cs, int channels, int width)
+                   int lead_d, int lead_h, int lead_w, int x_cs, int channels, int width,
+                   int bundle)
 {
     FCS_ITEMS(i, items, block)
     {
-        int w = i % to_w - lead_w, p = i / to_w, h = p % to_h - lead_h, q = p / to_h,
-            d = q % to_d - lead_d, s = q / to_d, n = s % to_n, first = s / to_n * width;
-        int inside = w >= 0 && w < x_w && h >= 0 && h < x_h && d >= 0 && d < x_d;
-        int lanes = inside ? channels - first : 0;
-        global const float *from = x + x_at + (((n * x_d + d) * x_h + h) * x_w + w) * x_cs + first;
-        global float *pixel = to + to_at + i * width;
-        if (width == 16 && lanes >= 16)
-            vstore16(vload16(0, from), 0, pixel);
-        else
-            for (int c = 0; c < width; c++)
-                pixel[c] = c < lanes ? from[c] : 0;
+        int h = i % to_h - lead_h, q = i / to_h, d = q % to_d - lead_d, s = q / to_d,
+            n = s % to_n, begin = s / to_n * bundle * width;
+        int inside = h >= 0 && h < x_h && d >= 0 && d < x_d, panel = to_n * to_d * to_h * to_w;
+        int last = min(begin + bundle * width, channels), row = i % (to_n * to_d * to_h) * to_w;
+        for (int w = 0; w < to_w; w++) {
+            int real = inside && w >= lead_w && w < x_w + lead_w;
+            global const float *from =
+                x + x_at + (((n * x_d + d) * x_h + h) * x_w + w - lead_w) * x_cs;
+            global float *pixel = to + to_at + begin * panel + (row + w) * width;
+            for (int first = begin; first < last; first += width, pixel += panel * width) {
+                int lanes = real ? channels - first : 0;
+                if (width == 16 && lanes >= 16)
+                    vstore16(vload16(0, from + first), 0, pixel);
+                else
+                    for (int c = 0; c < width; c++)
+                        pixel[c] = c < lanes ? from[first + c] : 0;
+            }
+        }
     }
 }
 
@@ -155,39 +163,96 @@ kernel void gather(GATHER_PARAMETERS)
 #endif
 
 #ifndef FCS_BM
-/* Sums of a row are added to those of the rows before it. */
+/* Sums of a row are added to those of the rows before it. An item has FCS_V floats of a tap for
+ * FCS_M channels of y or, for few outputs, for one channel, FCS_M pixels at a time. */
+#ifdef FCS_DOT
+#define CHANNELS 1
+#define PIXELS FCS_M
+#define TERM(m) row##m += slope[m * y_pixel] * FCS_LOAD(from + m * x_w);
+#else
+#define CHANNELS FCS_M
+#define PIXELS 1
+#define TERM(m) row##m += slope[m] * f;
+#endif
 kernel void weights(WEIGHTS_PARAMETERS)
 {
     int id = (int)get_global_id(0);
     if (id >= items)
         return;
-    int blocks = (written + FCS_V - 1) / FCS_V, groups = (outputs + FCS_M - 1) / FCS_M;
+    int blocks = (written + FCS_V - 1) / FCS_V, groups = (outputs + CHANNELS - 1) / CHANNELS;
     int tw = id % taps_w, u = id / taps_w, th = u % taps_h, v = u / taps_h, td = v % taps_d,
         s = v / taps_d, lane = s % blocks * FCS_V, i = s / blocks, group = i % groups,
-        part = i / groups, co = group * FCS_M;
+        part = i / groups, co = group * CHANNELS;
     global const float *image =
         x + x_at + td * t_d + th * t_h + tw * t_w + lane / 16 * x_panel + lane % 16;
     ROWS(TILE_CLEAR)
     for (int row = part * share, end = min(row + share, rows); row < end; row++) {
-        int h = row % y_h, r = row / y_h, d = r % y_d, n = r / y_d;
+        int h = row % y_h, r = row / y_h, d = r % y_d, n = r / y_d, w = 0;
         global const float *from = image + n * x_n + d * x_d + h * x_h;
         global const float *slope = y + y_at + group * y_group + row * y_w * y_pixel;
 #define CLEAR_ROW(m) V row##m = 0;
         ROWS(CLEAR_ROW)
-        for (int w = 0; w < y_w; w++, from += x_w, slope += y_pixel) {
+        for (; w + PIXELS <= y_w; w += PIXELS, from += PIXELS * x_w, slope += PIXELS * y_pixel) {
+#ifndef FCS_DOT
             V f = FCS_LOAD(from);
-#define ADD_ROW(m) row##m += slope[m] * f;
-            ROWS(ADD_ROW)
+#endif
+            ROWS(TERM)
         }
+#ifdef FCS_DOT
+        for (; w < y_w; w++, from += x_w, slope += y_pixel)
+            row0 += *slope * FCS_LOAD(from);
+#define ADD_UP(m) acc0 += row##m;
+#else
 #define ADD_UP(m) acc##m += row##m;
+#endif
         ROWS(ADD_UP)
     }
     int tap = (td * taps_h + th) * taps_w + tw;
     global float *to = g + g_at + part * g_part + co * g_co + tap * g_tap + lane;
+#ifdef FCS_DOT
+    tile_store(acc0, to, run - lane, whole);
+#else
 #define WRITE_TAP(m)                                                                               \
     if (co + m < outputs)                                                                          \
         tile_store(acc##m, to + m * g_co, run - lane, whole);
     ROWS(WRITE_TAP)
+#endif
+}
+
+/* The same for few channels of x: an item has FCS_M floats of a tap for FCS_V channels of y. Floats
+ * beyond the last may be read, and are not used. */
+kernel void weights_few(WEIGHTS_PARAMETERS)
+{
+    int id = (int)get_global_id(0);
+    if (id >= items)
+        return;
+    int blocks = (outputs + FCS_V - 1) / FCS_V, groups = (written + FCS_M - 1) / FCS_M;
+    int tw = id % taps_w, u = id / taps_w, th = u % taps_h, v = u / taps_h, td = v % taps_d,
+        s = v / taps_d, first = s % groups * FCS_M, i = s / groups, co = i % blocks * FCS_V,
+        part = i / blocks;
+    global const float *image = x + x_at + td * t_d + th * t_h + tw * t_w + first;
+    ROWS(TILE_CLEAR)
+    for (int row = part * share, end = min(row + share, rows); row < end; row++) {
+        int h = row % y_h, r = row / y_h, d = r % y_d, n = r / y_d;
+        global const float *from = image + n * x_n + d * x_d + h * x_h;
+        global const float *slope = y + y_at + row * y_w * y_pixel + co;
+        ROWS(CLEAR_ROW)
+        for (int w = 0; w < y_w; w++, from += x_w, slope += y_pixel) {
+            V f = FCS_LOAD(slope);
+#define TERM_FEW(m) row##m += from[m] * f;
+            ROWS(TERM_FEW)
+        }
+#define ADD_UP_FEW(m) acc##m += row##m;
+        ROWS(ADD_UP_FEW)
+    }
+    int tap = (td * taps_h + th) * taps_w + tw, last = min(FCS_V, outputs - co);
+    global float *to = g + g_at + part * g_part + co * g_co + tap * g_tap + first;
+    float some[FCS_V];
+#define WRITE_FEW(m)                                                                               \
+    FCS_STORE(acc##m, some);                                                                       \
+    for (int c = 0; c < last && first + m < written; c++)                                          \
+        to[c * g_co + m] = first + m < run ? some[c] : 0;
+    ROWS(WRITE_FEW)
 }
 #else /* in local memory */
 TILE_KERNEL void gather(GATHER_PARAMETERS)

@@ -1,8 +1,9 @@
 /* matmul.cl: y = op(a) op(b). b is read in panels of 16 columns: where it lies, if its rows are
- * rows of y and end in whole lines, else packed, [panel][k][16]. */
+ * rows of y and end in whole lines, else packed, [panel][k][16]. So is a, in panels of 16 rows,
+ * where an item in registers would read a column of it. */
 
-/* packed[panel][k][lane] = op(b)[k][panel * 16 + lane], 0 beyond the last column. An item is a k
- * of a panel. */
+/* packed[panel][k][lane] = op(b)[k][panel * 16 + lane], 0 beyond the last column (of op(a)'s
+ * transpose likewise). An item is a k of a panel. */
 kernel void pack(global const float *b, int b_at, global float *packed, int packed_at, int items,
                  int k, int columns, int k_step, int column_step)
 {
@@ -16,12 +17,12 @@ kernel void pack(global const float *b, int b_at, global float *packed, int pack
         to[c] = first + c < columns ? from[(first + c) * column_step] : 0;
 }
 
-/* Steps in floats: a_row, a_k of op(a); b_panel, b_k of the panels. written: columns of y that are
- * written, padding lanes too. */
+/* Steps in floats: a_panel, a_row, a_k of op(a), a_panel from 16 rows to the next; b_panel, b_k of
+ * the panels. written: columns of y that are written, padding lanes too. */
 #define PARAMETERS                                                                                 \
     global const float *a, int a_at, global const float *b, int b_at, global float *y, int y_at,   \
-        int items, int rows, int k, int columns, int written, int a_row, int a_k, int b_panel,     \
-        int b_k, int y_row
+        int items, int rows, int k, int columns, int written, int a_panel, int a_row, int a_k,     \
+        int b_panel, int b_k, int y_row
 
 #ifndef FCS_BM
 kernel void multiply(PARAMETERS)
@@ -32,7 +33,9 @@ kernel void multiply(PARAMETERS)
     int groups = (rows + FCS_M - 1) / FCS_M, row = id % groups * FCS_M;
     int column = id / groups * FCS_V, lanes = columns - column, whole = y_row % 16 == 0;
     global const float *from = b + b_at + column / 16 * b_panel + column % 16;
-#define POINTER(m) global const float *a##m = a + a_at + min(row + m, rows - 1) * a_row;
+#define POINTER(m)                                                                                 \
+    const int r##m = min(row + m, rows - 1);                                                       \
+    global const float *a##m = a + a_at + r##m / 16 * a_panel + r##m % 16 * a_row;
     ROWS(POINTER)
     ROWS(TILE_CLEAR)
     for (int i = 0; i < k; i++, from += b_k) {

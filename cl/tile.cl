@@ -1,5 +1,6 @@
 /* tile.cl: what the kernels that multiply share (matmul.cl, conv.cl come behind it). Each has two
- * forms (gather a third, for few outputs, where FCS_DOT is defined), with the same arguments; src/opencl/tile.c says which are there:
+ * forms (gather and weights a third, for few outputs, where FCS_DOT is defined), with the same
+ * arguments; src/opencl/tile.c says which are there:
  *
  * in registers: an item has FCS_M rows and FCS_V columns of the result in named vectors. Neither
  *   local memory nor barriers: what processors want, and devices whose work groups are small.

@@ -71,7 +71,7 @@ static void steps_of(const fcs_cl_view *v, int64_t step[4])
 /* ---- conv and conv_dx ---- */
 typedef struct gather {
     const fcs_cl_tile *tile;
-    bool adjoint;
+    bool adjoint, pack; /* the weights are packed */
     fcs_shape w, image;
     int64_t channels, outputs, panels, phases, classes[3];
     fcs_conv_dims dims[3];
@@ -97,6 +97,7 @@ static gather gather_of(fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
     g.tile = fcs_cl_tile_for(cl, FCS_CL_CONV_FEW_OUT);
     if (g.outputs >= PANEL || (g.tile->style == FCS_CL_DOT && !lines))
         g.tile = fcs_cl_tile_for(cl, g.channels < PANEL ? FCS_CL_CONV_FEW_IN : FCS_CL_CONV);
+    g.pack = adjoint || g.tile->style != FCS_CL_DOT; /* else they lie as sums over channels want */
     for (int d = 0; d < 3; d++) {
         g.dims[d] = fcs_conv_dims_of(&a->attrs, adjoint ? a->out : a->in[0], g.w,
                                      adjoint ? a->in[0] : a->out, d);
@@ -117,6 +118,8 @@ static gather gather_of(fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
 /* Packed weights of so many taps. */
 static size_t packed_bytes(const gather *g, int64_t taps)
 {
+    if (!g->pack)
+        return 0;
     int64_t floats = g->tile->style == FCS_CL_DOT ? fcs_channel_stride(g->channels) * g->outputs
                                                   : g->channels * g->panels * PANEL;
     return fcs_cl_lines((size_t)(taps * floats) * sizeof(float));
@@ -151,7 +154,7 @@ static void pack_emit(const fcs_cl_call *c, const gather *g, const fcs_axis axis
 }
 
 static void phase_emit(const fcs_cl_call *c, const gather *g, const fcs_axis axis[3],
-                       const fcs_cl_view *image, const fcs_cl_view *packed)
+                       const fcs_cl_view *image, const fcs_cl_view *weights)
 {
     fcs_cl_launches *l = c->to;
     fcs_cl_view x = *image, y = c->out;
@@ -175,7 +178,7 @@ static void phase_emit(const fcs_cl_call *c, const gather *g, const fcs_axis axi
                                      : rows * round_up(axis[W].count, t->m));
     fcs_cl_begin(l, "tile conv", t->options, NULL, "gather");
     fcs_cl_view_arg(l, &x);
-    fcs_cl_view_arg(l, packed);
+    fcs_cl_view_arg(l, weights);
     fcs_cl_view_arg(l, &y);
     fcs_cl_ints_arg(l, (int64_t[]){items, samples}, 2);
     fcs_cl_ints_arg(l, (int64_t[]){axis[D].count, axis[H].count, axis[W].count, in[0]}, 4);
@@ -208,10 +211,10 @@ static void gather_emit(const fcs_cl_call *c, bool adjoint)
         if (!taps) /* the phase's pixels are zero: no sum, but all are written */
             for (int d = 0; d < 3; d++)
                 axis[d].taps = axis[d].offset = 0;
-        if (taps)
+        if (taps && g.pack)
             pack_emit(c, &g, axis, &packed);
         if (count)
-            phase_emit(c, &g, axis, &image, &packed);
+            phase_emit(c, &g, axis, &image, g.pack ? &packed : &c->in[1]);
         packed = fcs_cl_part(&packed, packed_bytes(&g, taps));
     }
 }
@@ -239,6 +242,8 @@ const fcs_cl_op fcs_cl_op_conv_dx = {.emit = conv_dx_emit, .scratch = conv_dx_sc
  * of the caches. */
 typedef struct slopes {
     const fcs_cl_tile *tile;
+    bool few;     /* channels of the image, in registers: lanes run over gy's */
+    int64_t m, n; /* channels of gy, floats of a tap that a tile has */
     fcs_axis axis[3];
     room room;
     int64_t channels, outputs, taps[3], run; /* taps along W that lie side by side are one run */
@@ -251,7 +256,7 @@ typedef struct slopes {
  * weights are written and added up, so none is short. */
 static void cut(const fcs_cl *cl, slopes *s, int64_t width)
 {
-    bool stream = s->tile->style == FCS_CL_REGISTERS;
+    bool stream = s->tile->style != FCS_CL_LOCAL;
     int64_t pixels = s->rows * width, cached = stream ? pixels / 1024 : 1;
     int64_t busy = round_up(cl->cpu ? 64 : stream ? 16384 : 256, s->items), most = pixels / 256;
     int64_t parts = largest(cached, busy < most ? busy : most);
@@ -269,14 +274,17 @@ static slopes slopes_of(fcs_cl *cl, const fcs_apply_args *a)
     s.tile = fcs_cl_tile_for(cl, s.outputs < PANEL    ? FCS_CL_DW_FEW_OUT
                                  : s.channels < PANEL ? FCS_CL_DW_FEW_IN
                                                       : FCS_CL_DW);
-    bool stream = s.tile->style == FCS_CL_REGISTERS;
+    bool stream = s.tile->style != FCS_CL_LOCAL;
+    s.few = stream && s.outputs >= PANEL && s.channels < PANEL;
+    s.m = s.few ? s.tile->item_n : s.tile->style == FCS_CL_DOT ? 1 : s.tile->m;
+    s.n = s.few ? s.tile->item_m : stream ? s.tile->item_n : s.tile->n;
     for (int d = 0; d < 3; d++) {
         s.axis[d] = fcs_axis_forward(fcs_conv_dims_of(&a->attrs, x, a->out, y, d));
         s.taps[d] = s.axis[d].taps;
         room_for(&s.room, d, &s.axis[d]);
     }
     s.panels = stream && cs > PANEL;
-    room_finish(&s.room, x, s.panels || cs < PANEL);
+    room_finish(&s.room, x, s.panels || cs < PANEL || s.few);
     s.run = s.channels;
     if (s.axis[W].spread == 1 && cs == s.run && !s.panels) {
         s.run *= s.taps[W];
@@ -285,11 +293,13 @@ static slopes slopes_of(fcs_cl *cl, const fcs_apply_args *a)
     int64_t taps = s.taps[D] * s.taps[H] * s.taps[W];
     s.rows = y.n[FCS_N] * y.n[FCS_D] * y.n[FCS_H];
     s.written = written_of(s.run, s.floats / s.outputs / taps);
-    int64_t lanes = round_up(s.written, s.tile->item_n) * s.tile->item_n;
-    s.items = round_up(s.outputs, s.tile->m) * round_up(lanes * taps, s.tile->n);
+    int64_t width = stream ? s.n : s.tile->item_n; /* of what is not shared by two taps */
+    int64_t lanes = round_up(s.written, width) * width;
+    s.items = round_up(s.outputs, s.m) * round_up(lanes * taps, s.n);
     /* A few reads of gy do not pay for its copy, where groups divide its pixels. */
-    int64_t y_cs = fcs_channel_stride(s.outputs), reads = lanes / s.tile->item_n * taps;
-    s.groups = stream && !(y_cs % s.tile->m == 0 && (y_cs == s.tile->m || reads <= 16));
+    int64_t y_cs = fcs_channel_stride(s.outputs), reads = lanes / width * taps;
+    s.groups = s.tile->style == FCS_CL_REGISTERS && !s.few &&
+               !(y_cs % s.m == 0 && (y_cs == s.m || reads <= 16));
     cut(cl, &s, y.n[FCS_W]);
     return s;
 }
@@ -316,7 +326,9 @@ static void panels_emit(const fcs_cl_call *c, const slopes *s, const fcs_cl_view
 {
     fcs_cl_launches *l = c->to;
     int64_t channels = x->shape.n[FCS_C];
-    int64_t items = fcs_shape_count(shape) / channels * round_up(channels, width);
+    int64_t panels = round_up(channels, width), pixels = fcs_shape_count(shape) / channels;
+    int64_t bundle = l->cl->cpu ? panels : 1; /* a processor reads whole pixels */
+    int64_t items = pixels / shape.n[FCS_W] * round_up(panels, bundle);
     fcs_cl_begin(l, "tile conv", s->tile->options, NULL, "panels");
     fcs_cl_view_arg(l, x);
     fcs_cl_view_arg(l, to);
@@ -325,8 +337,8 @@ static void panels_emit(const fcs_cl_call *c, const slopes *s, const fcs_cl_view
     fcs_cl_ints_arg(l, shape.n + FCS_D, 3);
     fcs_cl_ints_arg(l, x->shape.n + FCS_D, 3);
     fcs_cl_ints_arg(l, lead, 3);
-    fcs_cl_ints_arg(l, (int64_t[]){x->cs, channels, width}, 3);
-    fcs_cl_items_end(l, items, 2 * (double)(items * width));
+    fcs_cl_ints_arg(l, (int64_t[]){x->cs, channels, width, bundle}, 4);
+    fcs_cl_items_end(l, items, 2 * (double)(pixels * panels * width));
 }
 
 /* The image to read; *panel: floats from 16 of its channels to the next. */
@@ -350,7 +362,7 @@ static fcs_cl_view groups_emit(const fcs_cl_call *c, const slopes *s, const fcs_
 {
     static const int64_t lead[3] = {0, 0, 0};
     const fcs_cl_view *y = &c->in[1];
-    steps[0] = s->tile->item_m;
+    steps[0] = s->tile->style == FCS_CL_LOCAL ? s->tile->item_m : s->m;
     steps[1] = y->cs;
     if (!s->groups)
         return *y;
@@ -371,7 +383,7 @@ static void slopes_emit(const fcs_cl_call *c, const slopes *s, const fcs_cl_view
     steps_of(&x, in);
     for (int d = 0; d < 3; d++)
         x.at += (s->axis[d].offset + s->room.lo[d]) * in[d + 1];
-    fcs_cl_begin(l, "tile conv", s->tile->options, NULL, "weights");
+    fcs_cl_begin(l, "tile conv", s->tile->options, NULL, s->few ? "weights_few" : "weights");
     fcs_cl_view_arg(l, &x);
     fcs_cl_view_arg(l, &y);
     fcs_cl_view_arg(l, to);
@@ -386,7 +398,7 @@ static void slopes_emit(const fcs_cl_call *c, const slopes *s, const fcs_cl_view
         fcs_cl_int_arg(l, s->axis[d].spread * in[d + 1]);
     fcs_cl_ints_arg(l, (int64_t[]){s->run, taps * tap, tap, s->floats}, 4);
     fcs_cl_ints_arg(l, (int64_t[]){s->written, tap % PANEL == 0}, 2);
-    double products = (double)(s->items * s->tile->m * s->tile->n);
+    double products = (double)(s->items * s->m * s->n);
     fcs_cl_tile_end(l, s->tile, s->items * s->parts,
                     (double)(s->rows * shape.n[FCS_W]) * products / 8);
 }

@@ -20,7 +20,7 @@ typedef struct fcs_cl_tile {
     const char *name, *options; /* "registers-6x16", the numbers as -D */
     fcs_cl_style style;
     int m, n, k; /* results of a group (in registers: of an item); terms between barriers */
-    int item_m, item_n;
+    int item_m, item_n; /* FCS_M, FCS_V */
 } fcs_cl_tile;
 /* Kinds of problem that take a form of their own: few: under 16 channels. */
 typedef enum fcs_cl_use {

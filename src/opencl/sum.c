@@ -12,7 +12,7 @@ typedef struct dims { /* sizes and steps in floats, 1 and 0 in front of the used
 } dims;
 
 typedef struct geometry {
-    bool channels; /* summed too */
+    bool channels; /* summed too, or a single one along W */
     int vector;
     int64_t cv;  /* vectors of a pixel that are results of their own */
     int64_t run; /* floats side by side; channels kept: none */
@@ -56,7 +56,9 @@ static geometry geometry_of(const fcs_cl *cl, fcs_shape out, fcs_shape x)
 {
     static const int order[4] = {FCS_W, FCS_H, FCS_D, FCS_N};
     const dims none = {{1, 1, 1, 1}, {0}, 0};
-    geometry g = {.channels = out.n[FCS_C] != x.n[FCS_C], .kept = none, .summed = none};
+    bool single = x.n[FCS_C] == 1 && out.n[FCS_W] == 1;
+    geometry g = {
+        .channels = single || out.n[FCS_C] != x.n[FCS_C], .kept = none, .summed = none};
     int64_t cs = fcs_channel_stride(x.n[FCS_C]), step = cs;
     g.run = g.channels ? cs : 0;
     bool dense = g.channels;

@@ -12,7 +12,7 @@
     }
 #define DOT(m, v)                                                                                  \
     {                                                                                              \
-        "dot-" #m "x" #v, "-DFCS_DOT -DFCS_M=" #m " -DFCS_V=" #v, FCS_CL_DOT, m, 1, 0, m, 1        \
+        "dot-" #m "x" #v, "-DFCS_DOT -DFCS_M=" #m " -DFCS_V=" #v, FCS_CL_DOT, m, 1, 0, m, v        \
     }
 #define LOCAL(bm, bn, bk, m, v)                                                                    \
     {                                                                                              \
@@ -101,8 +101,8 @@ static const char *const guesses[FCS_CL_USES][2] = {
     [FCS_CL_CONV_FEW_IN] = {"registers-6x16", "local-64x64x16-8x4"},
     [FCS_CL_CONV_FEW_OUT] = {"dot-6x16", "dot-6x4"},
     [FCS_CL_DW] = {"registers-6x16", "local-64x64x16-8x4"},
-    [FCS_CL_DW_FEW_IN] = {"registers-8x8", "local-64x64x16-8x4"},
-    [FCS_CL_DW_FEW_OUT] = {"registers-1x16", "local-32x32x8-4x4"},
+    [FCS_CL_DW_FEW_IN] = {"registers-6x16", "local-64x64x16-8x4"},
+    [FCS_CL_DW_FEW_OUT] = {"dot-6x16", "local-32x32x8-4x4"},
 };
 
 const fcs_cl_tile *fcs_cl_tile_at(const fcs_cl *cl, int form)
@@ -175,12 +175,12 @@ void fcs_cl_tiles_guess(fcs_cl *cl)
     }
 }
 
-/* Sums over channels are conv's with few outputs alone; the largest tiles are not for few. */
+/* Sums for one output are for few of them; the largest tiles are not. */
 static bool serves(const fcs_cl_tile *t, fcs_cl_use use)
 {
     bool few_rows = use == FCS_CL_PRODUCT_FLAT || use == FCS_CL_DW_FEW_OUT;
     if (t->style == FCS_CL_DOT)
-        return use == FCS_CL_CONV_FEW_OUT;
+        return use == FCS_CL_CONV_FEW_OUT || use == FCS_CL_DW_FEW_OUT;
     if (t->style == FCS_CL_BLAST)
         return use == FCS_CL_PRODUCT || use == FCS_CL_PRODUCT_FLAT;
     return t->style != FCS_CL_LOCAL || (few_rows                     ? t->m
