@@ -107,6 +107,8 @@ static void set_constant(fcs_model *m, const char *name, float first, float step
 static void make_constant(fcs_model *m)
 {
     for (size_t i = 0; i < m->n_tensors; i++) {
+        if (m->tensors[i].tensor == m->range)
+            continue;
         float *zero = calloc((size_t)fcs_shape_count(m->tensors[i].tensor->shape), sizeof *zero);
         CHECK(zero && fcs_tensor_set(m->tensors[i].tensor, zero) == FCS_OK);
         free(zero);
@@ -145,6 +147,34 @@ static void test_constant_pairs(fcs_run *run)
     }
     fcs_image_free(grid);
     fcs_table_free(t);
+}
+
+/* Values count as in the run's data, whatever levels an image has: two greys stay these greys. */
+static void test_range(fcs_run *run)
+{
+    const char *const path[] = {in_folder("two.png")}, *const floats[] = {in_folder("floats.tif")};
+    fcs_image *m = NULL, *f = NULL;
+    fcs_table *t = NULL;
+    check_ok(fcs_image_new(ctx, SIDE, SIDE, 1, 1, FCS_U8, &m));
+    check_ok(fcs_image_new(ctx, SIDE, SIDE, 1, 1, FCS_F32, &f));
+    for (int64_t i = 0; m && f && i < SIDE * SIDE; i++) {
+        ((uint8_t *)m->data)[i] = i % 3 ? 100 : 150;
+        ((float *)f->data)[i] = (float)i;
+    }
+    check_ok(fcs_image_write(ctx, m, path[0]));
+    check_ok(fcs_image_write(ctx, f, floats[0]));
+    check_ok(fcs_reconstruct(run, path, 1, in_folder("pairs.png"), &t));
+    fcs_image *grid = read_back(in_folder("pairs.png"));
+    int wrong = 0;
+    for (int64_t i = 0; grid && i < SIDE * SIDE; i++)
+        wrong += *cell(grid, 0, 0, i) != (i % 3 ? 100 : 150);
+    CHECK(grid && wrong == 0);
+    fcs_table_free(t);
+    CHECK(fcs_reconstruct(run, floats, 1, in_folder("pairs.png"), &t) == FCS_FAILED);
+    CHECK(strstr(fcs_message(ctx), "holds floats"));
+    fcs_image_free(grid);
+    fcs_image_free(m);
+    fcs_image_free(f);
 }
 
 /* A folder, then one image again: names are those of the files, whatever came before. */
@@ -337,6 +367,7 @@ int main(void)
         test_seeds(run);
         make_constant(run->model);
         test_constant_pairs(run);
+        test_range(run);
         test_constant_csv(run);
         test_constant_safetensors(run);
     }

@@ -63,6 +63,14 @@ int64_t fcs_dataset_epoch(const fcs_dataset *d)
     return whole && d->choices > 1 ? d->choices : 0;
 }
 
+void fcs_dataset_range(const fcs_dataset *d, double *from, double *to)
+{
+    *from = d->from;
+    *to = d->to;
+}
+
+bool fcs_dataset_is_float(const fcs_dataset *d) { return d->sample == FCS_F32; }
+
 double fcs_dataset_mean(const fcs_dataset *d, int channel) { return d->mean[channel]; }
 
 const fcs_phases *fcs_dataset_phases(const fcs_dataset *d)

@@ -109,6 +109,9 @@ int64_t fcs_dataset_crops(const fcs_dataset *d);
 /* Crops in an epoch: one of each image that is a tile, was scaled to the crop's size or has it. 0
  * where crops lie anywhere in larger images. */
 int64_t fcs_dataset_epoch(const fcs_dataset *d);
+/* What is scaled to low..high, as fcs_image_value counts. */
+void fcs_dataset_range(const fcs_dataset *d, double *from, double *to);
+bool fcs_dataset_is_float(const fcs_dataset *d); /* its files hold floats, not integers */
 double fcs_dataset_mean(const fcs_dataset *d,
                         int channel); /* of all pixels, after scaling to low..high */
 /* Crop number `index` of the endless sequence of (seed, stream), epoch after epoch, the images of

@@ -105,5 +105,6 @@ const fcs_loss fcs_loss_kl = {
     .name = "kl",
     .text = "Kullback-Leibler divergence of the encoder's distribution from N(0,1): beta",
     .of_encoder = true,
+    .warmed = true,
     .encoder = divergence,
 };

@@ -19,6 +19,7 @@ typedef struct fcs_loss_terms {
     const struct fcs_loss *image; /* loss.image */
     bool of_features;             /* loss.similarity: features, not pixels, are compared */
     bool averaged;                /* terms per number instead of sums per image */
+    fcs_node *warmth;             /* 0 to 1: the factor of terms that are warmed up; NULL: 1 */
     /* Of loss.features, from the discriminator: of real images, and of fakes or rebuilt ones. */
     fcs_node *real_features[FCS_MAX_FROM], *fake_features[FCS_MAX_FROM];
     int n_features;
@@ -39,6 +40,7 @@ typedef struct fcs_loss {
     bool of_encoder, of_discriminator; /* a term of schemes that have this net only */
     bool of_images;     /* needs the discriminator's gradient in an image: no batch norm in it */
     bool of_parameters; /* a function of the weights alone */
+    bool warmed;        /* its weight grows from 0 (fcs_loss_terms.warmth) */
     /* Scalars; NULL on failure. A missing function: not part of that net's loss. */
     fcs_node *(*discriminator)(fcs_loss_terms *t);
     fcs_node *(*generator)(fcs_loss_terms *t);

@@ -13,8 +13,7 @@ static int64_t length_of(const fcs_crops *c) { return c->box.width * c->box.heig
 
 /* ---- nearest real sample, in pixels ---- */
 
-/* The sample mirrored along x (form & 1) and y (form & 2), transposed before (form & 4). */
-static void form_of(const fcs_crops *c, const float *v, int form, float *out)
+void fcs_turned(const fcs_crops *c, const float *v, int form, float *out)
 {
     int64_t w = c->box.width, h = c->box.height;
     for (int64_t y = 0; y < h; y++)
@@ -52,12 +51,12 @@ static void search_some(void *arg, int64_t begin, int64_t end, int thread)
     for (int64_t q = begin; q < end; q++) {
         int64_t i = q * s->every;
         const float *v = s->set->values + i * n;
-        fcs_near best = {-1, INFINITY};
+        fcs_near best = {-1, INFINITY, 0};
         for (int form = 0; form < s->forms; form++) {
             const float *turned = v;
             if (form) {
                 float *to = s->turned + thread * n;
-                form_of(&s->set->crops, v, form, to);
+                fcs_turned(&s->set->crops, v, form, to);
                 turned = to;
             }
             for (int k = 0; k < s->real->crops.n; k++) {
@@ -65,7 +64,7 @@ static void search_some(void *arg, int64_t begin, int64_t end, int thread)
                                ? (double)INFINITY
                                : difference(turned, s->real->values + k * n, n, best.distance);
                 if (d < best.distance)
-                    best = (fcs_near){k, d};
+                    best = (fcs_near){k, d, form};
             }
         }
         best.distance = sqrt(best.distance / (double)n);
@@ -77,7 +76,7 @@ static fcs_near *near_new(fcs_error *e, int n)
 {
     fcs_near *near = fcs_alloc_array(e, (size_t)n, sizeof *near);
     for (int i = 0; near && i < n; i++)
-        near[i] = (fcs_near){-1, (double)NAN};
+        near[i] = (fcs_near){-1, (double)NAN, 0};
     return near;
 }
 
@@ -153,7 +152,7 @@ static fcs_status near_features(fcs_context *ctx, fcs_evaluated *set, const fcs_
             double d = set == real && i == k ? (double)NAN : feature_distance(set, i, real, k);
             fcs_near *best = &set->near_features[i];
             if (d < best->distance || (best->index < 0 && !isnan(d)))
-                *best = (fcs_near){k, d};
+                *best = (fcs_near){k, d, 0};
         }
     return set->near_features ? FCS_OK : FCS_FAILED;
 }

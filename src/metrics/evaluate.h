@@ -105,7 +105,10 @@ fcs_status fcs_measure_crops(fcs_context *ctx, const fcs_protocol *p, const fcs_
 typedef struct fcs_near { /* the nearest real sample; index -1: not looked for */
     int index;
     double distance;
+    int form; /* of fcs_turned that the generated one has there */
 } fcs_near;
+/* A sample mirrored along x (form & 1) and y (form & 2), transposed before (form & 4). */
+void fcs_turned(const fcs_crops *c, const float *v, int form, float *out);
 /* Values and features of all samples, and the nearest real ones, as far as the protocol wants them.
  * sets[0] is the real one. */
 fcs_status fcs_between_prepare(fcs_context *ctx, const fcs_protocol *p, struct fcs_evaluated *sets,

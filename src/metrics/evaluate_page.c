@@ -342,18 +342,24 @@ static int by_distance(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Samples a and b side by side. */
+/* Sample i of a, in the form that is nearest, beside what it is near to in b. */
 static fcs_status add_pair(fcs_error *e, fcs_page *page, const fcs_evaluated *a, int i,
-                           const fcs_evaluated *b, int k, const char *caption)
+                           const fcs_evaluated *b, const fcs_near *near, const char *caption)
 {
     enum { GAP = 2 };
+    const int k = near->index;
     int64_t w = a->crops.box.width, h = a->crops.box.height, width = 2 * w + GAP;
     float *both = fcs_alloc_array(e, (size_t)(width * h), sizeof *both);
-    if (!both)
+    float *turned = fcs_alloc_array(e, (size_t)(w * h), sizeof *turned);
+    if (!both || !turned) {
+        free(both);
+        free(turned);
         return FCS_FAILED;
+    }
+    fcs_turned(&a->crops, a->values + i * w * h, near->form, turned);
     for (int64_t y = 0; y < h; y++) {
         const size_t row = (size_t)w * sizeof *both;
-        memcpy(both + y * width, a->values + (i * h + y) * w, row);
+        memcpy(both + y * width, turned + y * w, row);
         memcpy(both + y * width + w + GAP, b->values + (k * h + y) * w, row);
         both[y * width + w] = both[y * width + w + 1] = 0.5f;
     }
@@ -361,6 +367,7 @@ static fcs_status add_pair(fcs_error *e, fcs_page *page, const fcs_evaluated *a,
         .width = width, .height = h, .depth = 1, .channels = 1, .sample = FCS_F32, .data = both};
     fcs_status status = fcs_page_image(e, page, &image, 0, 2 * PICTURE_PIXELS, caption);
     free(both);
+    free(turned);
     return status;
 }
 
@@ -390,7 +397,7 @@ static fcs_status add_nearest_of(fcs_error *e, fcs_page *page, const fcs_evaluat
             continue;
         snprintf(text, sizeof text, "sample %d, real %d: %.3g", pairs[i].sample,
                  pairs[i].near.index, pairs[i].near.distance);
-        status = add_pair(e, page, set, pairs[i].sample, real, pairs[i].near.index, text);
+        status = add_pair(e, page, set, pairs[i].sample, real, &pairs[i].near, text);
     }
     fcs_page_row_end(page);
     free(pairs);
@@ -403,9 +410,10 @@ static fcs_status add_nearest(fcs_error *e, fcs_page *page, const fcs_evaluated 
     if (!sets[1].near && !sets[1].near_features)
         return FCS_OK;
     fcs_page_heading(page, "Nearest real images");
-    fcs_page_paragraph(page, "Left the generated image, right the real sample that is nearest to "
-                             "it (as it lies, though its mirrored and turned forms are looked at "
-                             "too); the closest pairs of each set. Copies show here.");
+    fcs_page_paragraph(page,
+                       "Left the generated image, mirrored and turned as it is nearest, right "
+                       "the real sample that it is nearest to; the closest pairs of each set. "
+                       "Copies show here.");
     for (int s = 1; s < n && status == FCS_OK; s++) {
         if (sets[s].near)
             status = add_nearest_of(e, page, &sets[s], &sets[0], sets[s].near, "pixels");

@@ -129,9 +129,11 @@ typedef struct fcs_pictures {
     int n;
     size_t capacity, names_capacity;
 } fcs_pictures; /* start with {0} */
-/* Adds the pictures of a file or folder, scaled until the shorter side fits; the middle of each. */
+/* Adds the pictures of a file or folder, scaled until the shorter side fits; the middle of each.
+ * range: what becomes 0 and 1, as fcs_image_value counts, and 1 if of floats (files must hold the
+ * same kind). */
 fcs_status fcs_pictures_read(fcs_context *ctx, const char *path, int64_t width, int64_t height,
-                             int channels, fcs_pictures *p);
+                             int channels, const float range[3], fcs_pictures *p);
 void fcs_pictures_free(fcs_pictures *p);
 
 /* ---- components.c ---- */

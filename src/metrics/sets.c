@@ -27,9 +27,7 @@ static fcs_status set_add(fcs_context *ctx, fcs_set *set, const char *path)
     if (status != FCS_OK)
         return status;
     set->n++;
-    if (!(s->path = fcs_strdup(&ctx->error, path)))
-        return FCS_FAILED;
-    return fcs_source_scale(ctx, s, path);
+    return (s->path = fcs_strdup(&ctx->error, path)) ? FCS_OK : FCS_FAILED;
 }
 
 static bool is_picture(const char *name)
@@ -92,7 +90,8 @@ static fcs_status folder_list(fcs_error *e, const char *path, char ***out, size_
     return FCS_OK;
 }
 
-fcs_status fcs_set_read(fcs_context *ctx, const char *path, fcs_set *set)
+/* The images of a file or folder, as they are. */
+static fcs_status read_files(fcs_context *ctx, const char *path, fcs_set *set)
 {
     struct stat about;
     set->name = path;
@@ -108,6 +107,14 @@ fcs_status fcs_set_read(fcs_context *ctx, const char *path, fcs_set *set)
     for (size_t i = 0; i < n && status == FCS_OK; i++)
         status = set_add(ctx, set, names[i]);
     names_free(names, n);
+    return status;
+}
+
+fcs_status fcs_set_read(fcs_context *ctx, const char *path, fcs_set *set)
+{
+    fcs_status status = read_files(ctx, path, set);
+    for (size_t i = 0; i < set->n && status == FCS_OK; i++)
+        status = fcs_source_scale(ctx, &set->sources[i], set->sources[i].path);
     return status;
 }
 
@@ -314,21 +321,22 @@ void fcs_pictures_free(fcs_pictures *p)
 
 /* The middle of page z, as C H W in [0,1]; grey counts for all channels. */
 static void picture_copy(const fcs_source *s, int64_t z, int64_t width, int64_t height,
-                         int channels, float *out)
+                         int channels, const float range[3], float *out)
 {
     const fcs_image *m = s->image;
     int64_t x0 = (m->width - width) / 2, y0 = (m->height - height) / 2;
+    const double from = (double)range[0], scale = 1 / ((double)range[1] - from);
     for (int c = 0; c < channels; c++)
         for (int64_t y = 0; y < height; y++)
             for (int64_t x = 0; x < width; x++) {
                 double v = fcs_image_value(m, z, y0 + y, x0 + x, c < m->channels ? c : 0);
-                *out++ = (float)fmin(fmax((v - s->offset) * s->scale, 0), 1);
+                *out++ = (float)fmin(fmax((v - from) * scale, 0), 1);
             }
 }
 
 /* Pages of a file of several are numbered from 0, as in names of slices. */
 static fcs_status picture_add(fcs_error *e, fcs_pictures *p, const fcs_source *s, int64_t width,
-                              int64_t height, int channels)
+                              int64_t height, int channels, const float range[3])
 {
     size_t length = (size_t)(width * height * channels);
     for (int64_t z = 0; z < s->image->depth; z++) {
@@ -339,24 +347,31 @@ static fcs_status picture_add(fcs_error *e, fcs_pictures *p, const fcs_source *s
                                    ? fcs_strdup(e, s->path)
                                    : fcs_format(e, "%s:%lld", s->path, (long long)z)))
             return FCS_FAILED;
-        picture_copy(s, z, width, height, channels, p->values + (size_t)p->n * length);
+        picture_copy(s, z, width, height, channels, range, p->values + (size_t)p->n * length);
         p->n++;
     }
     return FCS_OK;
 }
 
 fcs_status fcs_pictures_read(fcs_context *ctx, const char *path, int64_t width, int64_t height,
-                             int channels, fcs_pictures *p)
+                             int channels, const float range[3], fcs_pictures *p)
 {
     fcs_set set = {0};
     const fcs_fitting fitting = {.width = width, .height = height, .fit = FCS_FIT_COVER};
-    fcs_status status = fcs_set_read(ctx, path, &set);
+    const bool floats = range[2] > 0;
+    fcs_status status = read_files(ctx, path, &set);
     for (size_t i = 0; i < set.n && status == FCS_OK; i++) {
+        fcs_source *s = &set.sources[i];
+        if ((s->image->sample == FCS_F32) != floats)
+            status = fcs_fail(&ctx->error, FCS_FAILED,
+                              "%s: holds %s, the run's data %s; convert one of them", s->path,
+                              floats ? "integers" : "floats", floats ? "floats" : "integers");
         if (channels == 1)
-            fcs_image_to_grey(set.sources[i].image);
-        status = fcs_fit_image(&ctx->error, &set.sources[i].image, &fitting);
+            fcs_image_to_grey(s->image);
         if (status == FCS_OK)
-            status = picture_add(&ctx->error, p, &set.sources[i], width, height, channels);
+            status = fcs_fit_image(&ctx->error, &s->image, &fitting);
+        if (status == FCS_OK)
+            status = picture_add(&ctx->error, p, s, width, height, channels, range);
     }
     fcs_set_free(&set);
     return status;

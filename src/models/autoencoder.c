@@ -16,11 +16,12 @@ typedef struct autoencoder {
     bool adversarial;
     int64_t batch;
     const fcs_loss *gan;
-    double real_label, clip;
+    double real_label, clip, kl_warmup;
     int features[FCS_MAX_FROM], n_features; /* layers of the discriminator */
     fcs_terms terms, encoder_terms;         /* these with the encoder's weight of reconstruction */
     fcs_tensor *real, *factor[3], *finite;
-    float *pixels; /* of a batch, C D H W each */
+    fcs_tensor *warmth; /* of the kl term; NULL: its weight does not change */
+    float *pixels;      /* of a batch, C D H W each */
     fcs_plan *plans[KINDS];
     fcs_statistics statistics;
 } autoencoder;
@@ -37,6 +38,7 @@ static void free_state(fcs_model *m)
     fcs_terms_free(&a->encoder_terms);
     fcs_tensor_free(a->real);
     fcs_tensor_free(a->finite);
+    fcs_tensor_free(a->warmth);
     free(a->pixels);
     free(a);
     m->state = NULL;
@@ -144,6 +146,7 @@ static bool forward(making *k)
         .image = fcs_loss_find(fcs_recipe_word(r, "loss.image")),
         .of_features = strcmp(fcs_recipe_word(r, "loss.similarity"), "features") == 0,
         .averaged = fcs_recipe_number(r, "loss.average") != 0,
+        .warmth = k->a->warmth ? fcs_read(k->g, k->a->warmth) : NULL,
     };
     fcs_node *z = encode(k->m, &k->nets[FCS_OF_ENCODER], k->t.real);
     if (!z || !rebuild(k, z))
@@ -299,6 +302,7 @@ static fcs_status read_recipe(fcs_model *m, autoencoder *a, fcs_error *e)
     a->batch = (int64_t)fcs_recipe_number(r, "train.batch");
     a->real_label = fcs_recipe_number(r, "loss.real_label");
     a->gan = fcs_loss_find(fcs_recipe_word(r, "loss.gan"));
+    a->kl_warmup = fcs_recipe_number(r, "loss.kl_warmup");
     a->clip = a->gan->clips ? fcs_recipe_number(r, "loss.clip") : 0;
     if (a->adversarial)
         a->n_features =
@@ -314,7 +318,9 @@ static fcs_status make_tensors(fcs_model *m, autoencoder *a, fcs_error *e)
     a->real = fcs_tensor_new(m->ctx, "real", images);
     a->finite = fcs_tensor_new(m->ctx, "finite", one);
     a->pixels = fcs_alloc_array(e, (size_t)fcs_shape_count(images), sizeof *a->pixels);
-    bool done = a->real && a->finite && a->pixels;
+    if (a->kl_warmup > 0)
+        a->warmth = fcs_tensor_new(m->ctx, "warmth", one);
+    bool done = a->real && a->finite && a->pixels && (a->warmth || a->kl_warmup <= 0);
     for (int i = 0; i < 3; i++)
         done = done && (a->factor[i] = fcs_tensor_new(m->ctx, "rate_factor", one)) != NULL;
     return done && fcs_terms_tensors(m, &a->terms, e) == FCS_OK &&
@@ -370,6 +376,14 @@ static fcs_status build(fcs_model *m, bool train_too, fcs_error *e)
 }
 
 /* ---- a step ---- */
+/* Linearly up over the first part of the planned steps, then 1. */
+static fcs_status set_warmth(const fcs_model *m, const autoencoder *a, int64_t step)
+{
+    double over = a->kl_warmup * fcs_recipe_number(m->recipe, "train.steps");
+    double warmth = (double)step / over;
+    return a->warmth ? fcs_training_scalar(a->warmth, warmth < 1 ? warmth : 1) : FCS_OK;
+}
+
 static fcs_status run_spectral(fcs_model *m, const autoencoder *a, int64_t step)
 {
     /* u and v start at random: a fresh run turns them towards the largest singular vectors first */
@@ -388,6 +402,8 @@ static fcs_status train_step(fcs_model *m, int64_t step, fcs_error *e)
     for (int i = 0; i < 3 && status == FCS_OK; i++)
         if (a->nets[i].n_layers)
             status = fcs_training_scalar(a->factor[i], fcs_training_rate(m, &a->nets[i], step));
+    if (status == FCS_OK)
+        status = set_warmth(m, a, step);
     if (status == FCS_OK)
         status = run_spectral(m, a, step);
     if (status == FCS_OK)

@@ -32,13 +32,25 @@ static fcs_status set_channels(fcs_model *m, int channels, fcs_error *e)
     return FCS_OK;
 }
 
-/* Checkpoints keep the grey levels of phases, for files with the data's own levels. */
+/* Checkpoints keep what the data's values were scaled from, for images that are encoded later. */
+static fcs_status set_range(fcs_model *m, fcs_error *e)
+{
+    double from, to;
+    m->range = fcs_model_tensor_of(m, "data.range", fcs_shape_of(1, 3, 1, 1, 1), false, e);
+    if (!m->range || !m->data)
+        return m->range ? FCS_OK : FCS_FAILED;
+    fcs_dataset_range(m->data, &from, &to);
+    const float values[3] = {(float)from, (float)to, fcs_dataset_is_float(m->data) ? 1 : 0};
+    return fcs_tensor_set(m->range, values);
+}
+
+/* And the grey levels of phases, for files with the data's own levels. */
 static fcs_status set_levels(fcs_model *m, fcs_error *e)
 {
     float level[FCS_PHASES_MAX];
     const fcs_phases *phases = m->data ? fcs_dataset_phases(m->data) : NULL;
     if (strcmp(fcs_recipe_word(m->recipe, "data.phases"), "none") == 0)
-        return FCS_OK;
+        return set_range(m, e);
     if (m->channels > FCS_PHASES_MAX)
         return fcs_fail(e, FCS_FAILED, "%d phases are too many, at most %d", m->channels,
                         FCS_PHASES_MAX);

@@ -83,7 +83,8 @@ fcs_node *fcs_terms_add(const fcs_terms *t, fcs_loss_terms *x, fcs_node *loss, f
         for (int h = 0; h < m->n_losses; h++)
             if (t->of[h] == i && value)
                 held[h] = value;
-        loss = fcs_add(loss, fcs_affine(value, weight, 0));
+        value = fcs_affine(value, weight, 0);
+        loss = fcs_add(loss, l->warmed && x->warmth ? fcs_mul(value, x->warmth) : value);
     }
     return loss;
 }

@@ -75,6 +75,9 @@ static const fcs_param loss_params[] = {
      "layers of the discriminator, by name with commas; \"\": the one before the last"},
     {"average", 'b', 0, NULL, 0, 0, NULL,
      "reconstruction and kl per pixel (feature, latent number), instead of their sums per image"},
+    {"kl_warmup", 'f', 0, NULL, 0, 1, NULL,
+     "share of the planned steps over which the weight of kl grows from 0 to loss.kl (Bowman et al. "
+     "2016, section 3.1): keeps latents from dying before the decoder listens"},
     {"sum_fakes", 'b', 0, NULL, 0, 0, NULL,
      "vaegan: reconstructions and random images each weigh as much as the real ones; else both "
      "together do"},

@@ -17,6 +17,7 @@ typedef struct coding {
     fcs_model *m;
     int64_t numbers, pixels, width, height; /* of a latent; of an image, channels included */
     double low, high;
+    float range[3]; /* of fcs_pictures_read */
 } coding;
 
 static fcs_status coding_of(fcs_run *run, coding *c)
@@ -36,14 +37,19 @@ static fcs_status coding_of(fcs_run *run, coding *c)
                         "%s: its images are %lld deep with %d channels: latents are shown of grey "
                         "and RGB images",
                         run->folder, (long long)m->size[0], m->channels);
-    return FCS_OK;
+    return m->range ? fcs_tensor_get(m->range, c->range) : FCS_OK;
 }
 
 static fcs_status read_all(const coding *c, const char *const *paths, int n, fcs_pictures *p)
 {
     fcs_status status = FCS_OK;
+    if (!c->m->range)
+        return fcs_fail(&c->run->ctx->error, FCS_FAILED,
+                        "%s: it has learned phases; latents are found for images of values",
+                        c->run->folder);
     for (int i = 0; i < n && status == FCS_OK; i++)
-        status = fcs_pictures_read(c->run->ctx, paths[i], c->width, c->height, c->m->channels, p);
+        status = fcs_pictures_read(c->run->ctx, paths[i], c->width, c->height, c->m->channels,
+                                   c->range, p);
     return status;
 }
 
