@@ -83,7 +83,7 @@ kernel void pack_dot(global const float *w, int w_at, global float *packed, int 
     global const float *x, int x_at, global const float *packed, int packed_at, global float *y,   \
         int y_at, int items, int samples, int q_d, int q_h, int q_w, int x_n, int x_d, int x_h,    \
         int x_w, int taps_d, int taps_h, int taps_w, int t_d, int t_h, int t_w, int run, int y_n,  \
-        int y_d, int y_h, int y_w, int outputs, int written, int whole
+        int y_d, int y_h, int y_w, int outputs, int written, int whole, int across
 /* And over pixels: g[co, tap, lane] = sum over n and o of y[n, o, co] * x[n, reach * o + spread *
  * tap, lane], for a part of the rows (n, d, h) of y. y_d, y_h, y_w: sizes; y_group: floats from
  * FCS_M channels of y to the next, y_pixel: from a pixel to the next; x_panel: from 16 floats of a
@@ -132,9 +132,9 @@ kernel void gather(GATHER_PARAMETERS)
     int id = (int)get_global_id(0);
     if (id >= items)
         return;
-    int blocks = (q_w + FCS_M - 1) / FCS_M, q = id % blocks * FCS_M, row = id / blocks;
-    int h = row % q_h, r = row / q_h, d = r % q_d, s = r / q_d;
-    int n = s % samples, column = s / samples * FCS_V;
+    int place = id / across, blocks = (q_w + FCS_M - 1) / FCS_M, q = place % blocks * FCS_M;
+    int row = place / blocks, h = row % q_h, r = row / q_h, d = r % q_d, s = r / q_d;
+    int n = s % samples, column = (id % across + s / samples * across) * FCS_V;
     global const float *w =
         packed + packed_at + column / 16 * (taps_d * taps_h * taps_w * run * 16) + column % 16;
     global const float *image = x + x_at + n * x_n + d * x_d + h * x_h;

@@ -191,6 +191,7 @@ static void phase_emit(const fcs_cl_call *c, const gather *g, const fcs_axis axi
     for (int d = 0; d < 3; d++)
         fcs_cl_int_arg(l, axis[d].step * out[d + 1]);
     fcs_cl_ints_arg(l, (int64_t[]){g->outputs, written, y.cs % PANEL == 0}, 3);
+    fcs_cl_int_arg(l, g->channels < PANEL ? columns : 1);
     double products = (double)(items * t->m * t->n) * (double)(axis[D].taps * axis[H].taps);
     fcs_cl_tile_end(l, t, items, products * (double)(taps_w * run) / 8);
 }
