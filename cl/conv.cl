@@ -50,6 +50,8 @@ kernel void panels(global const float *x, int x_at, global float *to, int to_at,
                 int lanes = real ? channels - first : 0;
                 if (width == 16 && lanes >= 16)
                     vstore16(vload16(0, from + first), 0, pixel);
+                else if (width == 16 && !real)
+                    vstore16((float16)(0), 0, pixel);
                 else
                     for (int c = 0; c < width; c++)
                         pixel[c] = c < lanes ? from[first + c] : 0;
@@ -163,8 +165,21 @@ kernel void gather(GATHER_PARAMETERS)
 #endif
 
 #ifndef FCS_BM
-/* Sums of a row are added to those of the rows before it. An item has FCS_V floats of a tap for
- * FCS_M channels of y or, for few outputs, for one channel, FCS_M pixels at a time. */
+/* Sums of some rows, 64 pixels or more, are added to those of the rows before them. An item has
+ * FCS_V floats of a tap for FCS_M channels of y or, for few outputs, for one channel, FCS_M pixels
+ * at a time. */
+#define SUM_OF_ROW(m) V row##m = 0;
+#define CLEAR_ROW(m) row##m = 0;
+/* From here over rows `row` to `end` of y, at h, d, n. */
+#define FIRST_ROW                                                                                  \
+    int row = part * share, end = min(row + share, rows), since = 0;                               \
+    int h = row % y_h, slice = row / y_h, d = slice % y_d, n = slice / y_d;
+#define NEXT_ROW                                                                                   \
+    if (++h == y_h) {                                                                              \
+        h = 0;                                                                                     \
+        if (++d == y_d)                                                                            \
+            d = 0, n++;                                                                            \
+    }
 #ifdef FCS_DOT
 #define CHANNELS 1
 #define PIXELS FCS_M
@@ -186,12 +201,12 @@ kernel void weights(WEIGHTS_PARAMETERS)
     global const float *image =
         x + x_at + td * t_d + th * t_h + tw * t_w + lane / 16 * x_panel + lane % 16;
     ROWS(TILE_CLEAR)
-    for (int row = part * share, end = min(row + share, rows); row < end; row++) {
-        int h = row % y_h, r = row / y_h, d = r % y_d, n = r / y_d, w = 0;
+    ROWS(SUM_OF_ROW)
+    FIRST_ROW
+    for (; row < end; row++) {
+        int w = 0;
         global const float *from = image + n * x_n + d * x_d + h * x_h;
         global const float *slope = y + y_at + group * y_group + row * y_w * y_pixel;
-#define CLEAR_ROW(m) V row##m = 0;
-        ROWS(CLEAR_ROW)
         for (; w + PIXELS <= y_w; w += PIXELS, from += PIXELS * x_w, slope += PIXELS * y_pixel) {
 #ifndef FCS_DOT
             V f = FCS_LOAD(from);
@@ -205,7 +220,13 @@ kernel void weights(WEIGHTS_PARAMETERS)
 #else
 #define ADD_UP(m) acc##m += row##m;
 #endif
+        NEXT_ROW
+        since += y_w;
+        if (since < 64 && row + 1 < end)
+            continue;
         ROWS(ADD_UP)
+        ROWS(CLEAR_ROW)
+        since = 0;
     }
     int tap = (td * taps_h + th) * taps_w + tw;
     global float *to = g + g_at + part * g_part + co * g_co + tap * g_tap + lane;
@@ -232,18 +253,24 @@ kernel void weights_few(WEIGHTS_PARAMETERS)
         part = i / blocks;
     global const float *image = x + x_at + td * t_d + th * t_h + tw * t_w + first;
     ROWS(TILE_CLEAR)
-    for (int row = part * share, end = min(row + share, rows); row < end; row++) {
-        int h = row % y_h, r = row / y_h, d = r % y_d, n = r / y_d;
+    ROWS(SUM_OF_ROW)
+    FIRST_ROW
+    for (; row < end; row++) {
         global const float *from = image + n * x_n + d * x_d + h * x_h;
         global const float *slope = y + y_at + row * y_w * y_pixel + co;
-        ROWS(CLEAR_ROW)
         for (int w = 0; w < y_w; w++, from += x_w, slope += y_pixel) {
             V f = FCS_LOAD(slope);
 #define TERM_FEW(m) row##m += from[m] * f;
             ROWS(TERM_FEW)
         }
+        NEXT_ROW
+        since += y_w;
+        if (since < 64 && row + 1 < end)
+            continue;
 #define ADD_UP_FEW(m) acc##m += row##m;
         ROWS(ADD_UP_FEW)
+        ROWS(CLEAR_ROW)
+        since = 0;
     }
     int tap = (td * taps_h + th) * taps_w + tw, last = min(FCS_V, outputs - co);
     global float *to = g + g_at + part * g_part + co * g_co + tap * g_tap + first;

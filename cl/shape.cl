@@ -1,5 +1,24 @@
 /* shape.cl: numbers that move: pad, crop, concat, reshape. An item is FCS_V neighbouring floats. */
 
+/* Where item i lies in an image of such sizes, and the next one without divisions. */
+#define PLACE(i, n_c, n_w, n_h, n_d)                                                               \
+    int c = (i) * FCS_V % (n_c), pixel = (i) * FCS_V / (n_c), w = pixel % (n_w),                   \
+        row = pixel / (n_w), h = row % (n_h), slice = row / (n_h), d = slice % (n_d),              \
+        n = slice / (n_d);
+#define NEXT_PLACE(n_c, n_w, n_h, n_d)                                                             \
+    c += FCS_V;                                                                                    \
+    if (c >= (n_c)) {                                                                              \
+        c = 0, w++;                                                                                \
+        if (w >= (n_w)) {                                                                          \
+            w = 0, h++;                                                                            \
+            if (h >= (n_h)) {                                                                      \
+                h = 0, d++;                                                                        \
+                if (d >= (n_d))                                                                    \
+                    d = 0, n++;                                                                    \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
 /* y at (n, d, h, w, c) = x at (n - lead_n, ..), 0 where x does not reach or from `channels` on.
  * Sizes of y and of x; cs: floats of a pixel. Crop is a negative lead. */
 kernel void move(global const float *x, int x_at, global float *y, int y_at, int items, int block,
@@ -7,16 +26,16 @@ kernel void move(global const float *x, int x_at, global float *y, int y_at, int
                  int x_d, int x_h, int x_w, int lead_n, int lead_c, int lead_d, int lead_h,
                  int lead_w)
 {
+    PLACE((int)get_global_id(0) * block, y_cs, y_w, y_h, y_d)
     FCS_ITEMS(i, items, block)
     {
-        int at = i * FCS_V, c = at % y_cs, p = at / y_cs;
-        int w = p % y_w - lead_w, q = p / y_w, h = q % y_h - lead_h, r = q / y_h,
-            d = r % y_d - lead_d, n = r / y_d - lead_n, from = c - lead_c;
+        int xw = w - lead_w, xh = h - lead_h, xd = d - lead_d, xn = n - lead_n, xc = c - lead_c;
         V v = 0;
-        if (w >= 0 && w < x_w && h >= 0 && h < x_h && d >= 0 && d < x_d && n >= 0 && n < x_n &&
-            from >= 0 && from < x_c && c < channels)
-            v = FCS_LOAD(x + x_at + (((n * x_d + d) * x_h + h) * x_w + w) * x_cs + from);
-        FCS_STORE(v, y + y_at + at);
+        if (xw >= 0 && xw < x_w && xh >= 0 && xh < x_h && xd >= 0 && xd < x_d && xn >= 0 &&
+            xn < x_n && xc >= 0 && xc < x_c && c < channels)
+            v = FCS_LOAD(x + x_at + (((xn * x_d + xd) * x_h + xh) * x_w + xw) * x_cs + xc);
+        FCS_STORE(v, y + y_at + i * FCS_V);
+        NEXT_PLACE(y_cs, y_w, y_h, y_d)
     }
 }
 
@@ -26,15 +45,15 @@ kernel void place(global const float *x, int x_at, global float *y, int y_at, in
                   int x_cs, int x_c, int channels, int x_d, int x_h, int x_w, int y_cs, int y_d,
                   int y_h, int y_w, int to_n, int to_c, int to_d, int to_h, int to_w)
 {
+    PLACE((int)get_global_id(0) * block, x_c, x_w, x_h, x_d)
     FCS_ITEMS(i, items, block)
     {
-        int at = i * FCS_V, c = at % x_c, p = at / x_c;
-        int w = p % x_w, q = p / x_w, h = q % x_h, r = q / x_h, d = r % x_d, n = r / x_d;
         V v = 0;
         if (c < channels)
-            v = FCS_LOAD(x + x_at + p * x_cs + c);
+            v = FCS_LOAD(x + x_at + (((n * x_d + d) * x_h + h) * x_w + w) * x_cs + c);
         int to = (((n + to_n) * y_d + d + to_d) * y_h + h + to_h) * y_w + w + to_w;
         FCS_STORE(v, y + y_at + to * y_cs + c + to_c);
+        NEXT_PLACE(x_c, x_w, x_h, x_d)
     }
 }
 
