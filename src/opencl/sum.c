@@ -57,8 +57,7 @@ static geometry geometry_of(const fcs_cl *cl, fcs_shape out, fcs_shape x)
     static const int order[4] = {FCS_W, FCS_H, FCS_D, FCS_N};
     const dims none = {{1, 1, 1, 1}, {0}, 0};
     bool single = x.n[FCS_C] == 1 && out.n[FCS_W] == 1;
-    geometry g = {
-        .channels = single || out.n[FCS_C] != x.n[FCS_C], .kept = none, .summed = none};
+    geometry g = {.channels = single || out.n[FCS_C] != x.n[FCS_C], .kept = none, .summed = none};
     int64_t cs = fcs_channel_stride(x.n[FCS_C]), step = cs;
     g.run = g.channels ? cs : 0;
     bool dense = g.channels;
