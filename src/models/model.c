@@ -36,6 +36,8 @@ static fcs_status set_channels(fcs_model *m, int channels, fcs_error *e)
 static fcs_status set_range(fcs_model *m, fcs_error *e)
 {
     double from, to;
+    if (!m->scheme->encoder)
+        return FCS_OK;
     m->range = fcs_model_tensor_of(m, "data.range", fcs_shape_of(1, 3, 1, 1, 1), false, e);
     if (!m->range || !m->data)
         return m->range ? FCS_OK : FCS_FAILED;

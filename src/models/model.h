@@ -62,7 +62,8 @@ struct fcs_model {
     int64_t latent_channels;
     char latent_distribution[16]; /* "uniform" U[-1,1] or "normal" */
     fcs_tensor *level;            /* of phases: the grey level of each; else NULL */
-    fcs_tensor *range;            /* of values: from, to, and 1 where files hold floats; else NULL */
+    fcs_tensor *range;            /* of values: from, to, and 1 where files hold floats; NULL:
+                                     no encoder wants it */
     int conditions; /* latent channels behind those, that hold condition[] everywhere */
     float condition[FCS_PHASES_MAX];
     char culprit[256]; /* after a step that was not finite: the first bad node, "" otherwise */

@@ -35,6 +35,8 @@ static const char *const conv_cases[] = {
     "in=1x16x1x9x14,16x16x1x7x3 pad_lo=0,3,1 pad_hi=0,3,1 form=1,1,4",
     "in=1x16x1x14x9,40x16x1x4x2 form=1,3,3",
     "in=1x16x1x6x33,16x16x1x2x2 pad_lo=0,1,0 pad_hi=0,0,1 form=2",
+    "in=2x17x1x19x18,24x17x1x4x4 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,1,2 form=4",
+    "in=1x16x6x9x7,16x16x2x2x2 pad_lo=1 form=4",
     "in=1x16x1x14x15,16x16x1x3x3 pad_lo=0,-3,1 pad_hi=0,1,-2 form=2 origin=0,5,3",
     "in=1x16x1x16x24,16x16x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=2", /* 4 x 24 tiles: whole blocks */
     NULL,
@@ -72,6 +74,8 @@ static const char *const conv_dx_cases[] = {
     "in=1x16x1x9x14,16x16x1x7x3 pad_lo=0,3,1 pad_hi=0,3,1 size=1,9,14 form=1,1,4",
     "in=1x40x1x11x8,40x16x1x4x2 size=1,14,9 form=1,3,3",
     "in=1x16x1x6x33,16x16x1x2x2 pad_lo=0,1,0 pad_hi=0,0,1 size=1,6,33 form=2",
+    "in=2x24x1x9x9,24x17x1x4x4 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,1,2 size=1,19,18 form=4",
+    "in=1x16x6x9x7,16x16x2x2x2 pad_lo=1 size=6,9,7 form=4",
     "in=1x16x1x7x5,16x16x1x5x5 stride=1,2,3 pad_lo=0,3,0 pad_hi=0,1,2 form=2 origin=0,5,3",
     "in=1x16x1x16x24,16x16x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=2 size=1,16,24",
     NULL,
@@ -109,6 +113,8 @@ static const char *const conv_dw_cases[] = {
     "in=1x16x1x9x14,1x16x1x9x14 pad_lo=0,3,1 pad_hi=0,3,1 size=1,7,3 form=1,1,4",
     "in=1x16x1x14x9,1x40x1x11x8 size=1,4,2 form=1,3,3",
     "in=1x16x1x6x33,1x16x1x6x33 pad_lo=0,1,0 pad_hi=0,0,1 size=1,2,2 form=2",
+    "in=2x17x1x19x18,2x24x1x9x9 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,1,2 size=1,4,4 form=4",
+    "in=1x16x6x9x7,1x16x6x9x7 pad_lo=1 size=2,2,2 form=4",
     "in=1x16x1x16x24,1x16x1x16x24 pad_lo=0,1,1 pad_hi=0,1,1 form=2 size=1,3,3",
     NULL,
 };

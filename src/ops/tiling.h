@@ -14,6 +14,7 @@
 enum {
     FCS_TILE_STRIDE = 4,     /* the largest stride of a tiled axis */
     FCS_TILE_POINTS = 8,     /* products of a form, at most */
+    FCS_TILE_BLOCK = 24,     /* tiles of a work item of conv and conv_dx, at most */
     FCS_TILING_POINTS = 256, /* those of all axes together, at most */
     FCS_TILING_CHANNELS = 8  /* least number on both sides: whole vectors of channels */
 };

@@ -10,7 +10,6 @@
 #include "cpu/kernels/tiles.h"
 
 enum {
-    BLOCK = 24, /* tiles of a work item, a multiple of FCS_MR */
     CHUNK = 64, /* columns that are transformed back at a time */
     PACK = 16,  /* input channels whose weights are transformed at a time */
     MOST_READS = FCS_TILE_STRIDE * FCS_TILE_STRIDE * FCS_TILE_STRIDE
@@ -69,7 +68,7 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
     f->columns = fcs_channel_stride(a->out.n[FCS_C]);
     f->chunks = (f->columns + CHUNK - 1) / CHUNK;
     int64_t block = f->tiles / (4 * threads);
-    f->block = block >= BLOCK ? BLOCK : (block / FCS_MR + 1) * FCS_MR;
+    f->block = block >= FCS_TILE_BLOCK ? FCS_TILE_BLOCK : (block / FCS_MR + 1) * FCS_MR;
     f->plane_in = fcs_plane(f->block * f->depth);
     f->plane_out = fcs_plane(f->block * least(f->columns, CHUNK));
     int64_t work = f->points * (f->plane_in + f->plane_out + fcs_channel_stride(f->channels)),
@@ -277,7 +276,7 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
     for (int64_t item = begin; item < end; item++) {
         int64_t first = item * f->block, count = least(f->block, f->tiles - first),
                 rows = (count + FCS_MR - 1) / FCS_MR * FCS_MR;
-        tile t[BLOCK];
+        tile t[FCS_TILE_BLOCK];
         for (int64_t i = 0; i < count; i++) {
             t[i] = tile_at(f, first + i);
             tile_in(f, &t[i], v + i * f->depth, patch);

@@ -1,9 +1,10 @@
 /* forms.c: the transforms of minimal filtering.
  *
- * Points (infinity always the last): 3: 0, 1; 4: 1, -1, 0; 6: 1, -1, 0, 1/2, -2; 8: 1, -1, 1/2,
- * -1/2, 2, -2, 0. Row p of A is 1, a_p, a_p^2 ..; of G the same over prod (a_p - a_q), q != p; of
- * B' the coefficients of prod (x - a_q). Infinity's rows of A and G are 0 .. 0 1, of B' those of
- * prod (x - a_q) over all q. Rows of points a and -a share their even and odd parts. */
+ * Points (infinity always the last): 3: 0, 1; 4: 1, -1, 0; 5: 1, -1, 0, 1/2; 6: 1, -1, 0, 1/2, -2;
+ * 8: 1, -1, 1/2, -1/2, 2, -2, 0. Row p of A is 1, a_p, a_p^2 ..; of G the same over prod (a_p -
+ * a_q), q != p; of B' the coefficients of prod (x - a_q). Infinity's rows of A and G are 0 .. 0 1,
+ * of B' those of prod (x - a_q) over all q. Rows of points a and -a share their even and odd parts.
+ */
 #include "cpu/kernels/forms.h"
 
 typedef struct matrix {
@@ -14,6 +15,10 @@ typedef struct matrix {
 static const matrix in_3 = {.single = {{-1, 1, 0}, {0, 1, 0}, {0, -1, 1}}};
 static const matrix in_4 = {
     .even = {{0, 0, 1, 0}}, .odd = {{0, 1, 0, 0}}, .single = {{-1, 0, 1, 0}, {0, -1, 0, 1}}};
+static const matrix in_5 = {
+    .even = {{0, 0, -0.5F, 1, 0}},
+    .odd = {{0, -0.5F, 1, 0, 0}},
+    .single = {{0.5F, -1, -0.5F, 1, 0}, {0, -1, 0, 1, 0}, {0, 0.5F, -1, -0.5F, 1}}};
 static const matrix in_6 = {.even = {{0, 0, -1, 1.5F, 1, 0}},
                             .odd = {{0, -1, 1.5F, 1, 0, 0}},
                             .single = {{1, -1.5F, -2, 1.5F, 1, 0},
@@ -31,6 +36,9 @@ static const matrix in_8 = {
 static const matrix out_2_2 = {.single = {{1, 0}, {1, 1}, {0, 1}}};
 static const matrix out_3_2 = {
     .even = {{1, 0, 1}}, .odd = {{0, 1, 0}}, .single = {{1, 0, 0}, {0, 0, 1}}};
+static const matrix out_4_2 = {.even = {{1, 0, 1, 0}},
+                               .odd = {{0, 1, 0, 1}},
+                               .single = {{1, 0, 0, 0}, {1, 0.5F, 0.25F, 0.125F}, {0, 0, 0, 1}}};
 static const matrix out_2_3 = {.even = {{1, 0}}, .odd = {{0, 1}}, .single = {{1, 0}, {0, 1}}};
 static const matrix out_4_3 = {
     .even = {{1, 0, 1, 0}},
@@ -47,6 +55,9 @@ static const matrix out_4_5 = {.even = {{1, 0, 1, 0}, {1, 0, 0.25F, 0}, {1, 0, 4
 static const matrix weights_2_2 = {.single = {{-1, 0}, {1, 1}, {0, 1}}};
 static const matrix weights_3_2 = {
     .even = {{0.5F, 0}}, .odd = {{0, 0.5F}}, .single = {{-1, 0}, {0, 1}}};
+static const matrix weights_4_2 = {.even = {{1.F / 3, 2.F / 3}},
+                                   .odd = {{2.F / 3, 1.F / 3}},
+                                   .single = {{2, 0}, {-8.F / 3, -4.F / 3}, {0, 1}}};
 static const matrix weights_2_3 = {
     .even = {{0.5F, 0, 0.5F}}, .odd = {{0, 0.5F, 0}}, .single = {{-1, 0, 0}, {0, 0, 1}}};
 static const matrix weights_4_3 = {
@@ -166,10 +177,12 @@ FCS_INLINE void contract(const matrix *m, const int pairs, const int singles, co
     PASS(weights_adjoint_##m##_##r, contract, weights_##m##_##r, pairs, singles, r)
 PASS(in_pass_3, expand, in_3, 0, 3, 3)
 PASS(in_pass_4, expand, in_4, 1, 2, 4)
+PASS(in_pass_5, expand, in_5, 1, 3, 5)
 PASS(in_pass_6, expand, in_6, 1, 4, 6)
 PASS(in_pass_8, expand, in_8, 3, 2, 8)
 FORM(2, 2, 3, 0, 3)
 FORM(3, 2, 4, 1, 2)
+FORM(4, 2, 5, 1, 3)
 FORM(2, 3, 4, 1, 2)
 FORM(4, 3, 6, 1, 4)
 FORM(3, 4, 6, 1, 4)
@@ -217,6 +230,7 @@ static const fcs_passes passes[] = {
     {copy_pass, sum_pass, spread_pass, copy_pass, copy_pass},
     PASSES(2, 2, 3),
     PASSES(3, 2, 4),
+    PASSES(4, 2, 5),
     PASSES(2, 3, 4),
     PASSES(4, 3, 6),
     PASSES(3, 4, 6),
