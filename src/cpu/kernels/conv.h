@@ -10,6 +10,11 @@
 void FCS_SYM(conv_few_run)(const fcs_cpu_call *call, bool adjoint);
 size_t FCS_SYM(conv_few_scratch)(const fcs_apply_args *a, int threads, bool adjoint);
 
+/* The same where input channels fill vectors (conv_sums.c). */
+bool FCS_SYM(conv_sums_fits)(const fcs_apply_args *a);
+void FCS_SYM(conv_sums_run)(const fcs_cpu_call *call, bool adjoint);
+size_t FCS_SYM(conv_sums_scratch)(const fcs_apply_args *a, bool adjoint);
+
 /* conv and conv_dx by minimal filtering (conv_tiled.c). */
 void FCS_SYM(conv_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3]);
 size_t FCS_SYM(conv_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3], int threads);

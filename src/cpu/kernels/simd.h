@@ -67,6 +67,51 @@ FCS_INLINE void fcs_vstore_n(float *p, fcs_vf v, int64_t n)
     memcpy(p, t, (size_t)n * sizeof *t);
 }
 
+/* Elements 0, 2, 4 .. and 1, 3, 5 .. of a and b in a row, or of each half of them: whatever order
+ * the instruction set has, as long as it is the same for both. */
+#if FCS_VLEN == 4
+#define FCS_EVEN 0, 2, 4, 6
+#define FCS_ODD 1, 3, 5, 7
+#elif FCS_VLEN == 8
+#define FCS_EVEN 0, 2, 8, 10, 4, 6, 12, 14
+#define FCS_ODD 1, 3, 9, 11, 5, 7, 13, 15
+#define FCS_LOW 0, 1, 2, 3, 8, 9, 10, 11
+#define FCS_HIGH 4, 5, 6, 7, 12, 13, 14, 15
+#elif FCS_VLEN == 16
+#define FCS_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define FCS_ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#endif
+#if defined(__clang__)
+#define FCS_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define FCS_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (fcs_vi){__VA_ARGS__})
+#endif
+
+/* Sums of neighbouring lanes: those of a, then those of b (VLEN = 8: in each half). */
+FCS_INLINE fcs_vf fcs_vpairs(fcs_vf a, fcs_vf b)
+{
+    return FCS_SHUFFLE(a, b, FCS_EVEN) + FCS_SHUFFLE(a, b, FCS_ODD);
+}
+
+/* Lane i: the sum of v[i]'s lanes, neighbours first, then neighbouring sums. VLEN vectors. */
+FCS_INLINE fcs_vf fcs_vsums(const fcs_vf *v)
+{
+    fcs_vf t[FCS_VLEN];
+    FCS_UNROLL
+    for (int i = 0; i < FCS_VLEN; i++)
+        t[i] = v[i];
+    FCS_UNROLL
+    for (int n = FCS_VLEN / 2; n > (FCS_VLEN == 8); n /= 2)
+        FCS_UNROLL
+    for (int i = 0; i < n; i++)
+        t[i] = fcs_vpairs(t[2 * i], t[2 * i + 1]);
+#if FCS_VLEN == 8 /* the halves last, so that vectors are crossed once only */
+    return FCS_SHUFFLE(t[0], t[1], FCS_LOW) + FCS_SHUFFLE(t[0], t[1], FCS_HIGH);
+#else
+    return t[0];
+#endif
+}
+
 /* The sum of all lanes, in a fixed order: halves added until one is left. */
 FCS_INLINE float fcs_vsum(fcs_vf v)
 {

@@ -1,0 +1,267 @@
+/* conv_sums.c: conv and conv_dx with under eight output channels and whole vectors of input ones:
+ * lanes over input channels.
+ *
+ * A block is some pixels of a row by all or some outputs, a vector of sums each, so that a vector
+ * of the image meets several of the weights and the reverse; lanes are added up at the end. Sums
+ * run over taps in ascending order of what they read, then channels; taps outside the image are
+ * left out, as if they were added as zeros. So a pixel's bits depend on its own inputs only. */
+#include "cpu/cpu.h"
+#include "ops/axis.h"
+#include "cpu/kernels/conv.h"
+#include "cpu/kernels/simd.h"
+
+enum {
+    SUMS = 12, /* vectors of sums of a block, at most */
+    SLOTS = (SUMS + FCS_VLEN - 1) / FCS_VLEN * FCS_VLEN,
+    ROWS = 4 /* output rows of a work item */
+};
+
+typedef struct sums {
+    fcs_view in, out;
+    const float *w;
+    int64_t channel_step, k_step, tap_step; /* of w: output channel, input channel, tap */
+    int64_t channels, lanes, outputs;       /* of in: real ones, as they are stored; of out */
+    fcs_conv_dims dims[3];
+    bool adjoint;
+    int64_t classes[3]; /* output pixels of one residue each */
+    float *weights;     /* [class][output][tap][lanes] */
+} sums;
+
+static void sums_init(sums *f, const fcs_apply_args *a, bool adjoint)
+{
+    fcs_shape x = adjoint ? a->out : a->in[0], y = adjoint ? a->in[0] : a->out;
+    *f = (sums){.adjoint = adjoint, .channels = a->in[0].n[FCS_C], .outputs = a->out.n[FCS_C]};
+    f->lanes = fcs_channel_stride(f->channels);
+    for (int i = 0; i < 3; i++) {
+        f->dims[i] = fcs_conv_dims_of(&a->attrs, x, a->in[1], y, i);
+        f->classes[i] = !adjoint                           ? 1
+                        : f->dims[i].stride < f->dims[i].x ? f->dims[i].stride
+                                                           : f->dims[i].x;
+    }
+}
+
+static int64_t kernel_taps(const sums *f)
+{
+    return f->dims[0].kernel * f->dims[1].kernel * f->dims[2].kernel;
+}
+
+/* A pixel is read again for every tap: with one output, many channels and many taps lanes over taps
+ * (conv_few.c) read less. */
+bool FCS_SYM(conv_sums_fits)(const fcs_apply_args *a)
+{
+    fcs_shape w = a->in[1];
+    int64_t channels = a->in[0].n[FCS_C], taps = w.n[FCS_D] * w.n[FCS_H] * w.n[FCS_W];
+    return a->out.n[FCS_C] < 8 && fcs_channel_stride(channels) % 16 == 0 &&
+           (a->out.n[FCS_C] > 1 || channels <= 128 || taps <= 16);
+}
+
+size_t FCS_SYM(conv_sums_scratch)(const fcs_apply_args *a, bool adjoint)
+{
+    sums f;
+    sums_init(&f, a, adjoint);
+    return (size_t)(kernel_taps(&f) * f.outputs * f.lanes) * sizeof(float);
+}
+
+static fcs_axis axis_of(const sums *f, int axis, int64_t residue)
+{
+    return f->adjoint ? fcs_axis_adjoint(f->dims[axis], residue) : fcs_axis_forward(f->dims[axis]);
+}
+
+/* ---- weights ---- */
+
+static float *pack_class(const sums *f, const fcs_axis axis[3], float *to)
+{
+    int64_t taps = axis[0].taps * axis[1].taps * axis[2].taps;
+    for (int64_t o = 0; o < f->outputs; o++)
+        for (int64_t j = 0; j < taps; j++, to += f->lanes) {
+            int64_t at[3] = {j / axis[2].taps / axis[1].taps, j / axis[2].taps % axis[1].taps,
+                             j % axis[2].taps};
+            int64_t index = 0;
+            for (int i = 0; i < 3; i++)
+                index = index * f->dims[i].kernel + axis[i].k0 + axis[i].dk * at[i];
+            const float *w = f->w + index * f->tap_step + o * f->channel_step;
+            for (int64_t k = 0; k < f->lanes; k++)
+                to[k] = k < f->channels ? w[k * f->k_step] : 0;
+        }
+    return to;
+}
+
+/* ---- sums ---- */
+
+/* A row of output pixels of one class along W, and the rows of taps that it reads. */
+typedef struct row {
+    fcs_axis axis;
+    const float *in;                       /* the row of the image that tap row 0 reads */
+    int64_t step, z_step, y_step;          /* floats from pixel to pixel, from tap row to tap row */
+    int64_t z_lo, z_hi, y_lo, y_hi, y_all; /* tap rows inside the image; all along H */
+    const float *weights;
+    int64_t output_step; /* of weights */
+    float *out;
+    int64_t out_step;
+    int64_t lanes;
+} row;
+
+/* Pixels q, q + 1 .. of outputs o, o + 1 .., taps t_lo to t_hi along W. */
+FCS_INLINE void block(const row *r, int64_t q, int64_t o, int64_t t_lo, int64_t t_hi,
+                      const int pixels, const int outputs)
+{
+    const fcs_axis *a = &r->axis;
+    int64_t next = a->reach * r->step, tap = a->spread * r->step;
+    fcs_vf sum[SLOTS];
+    float totals[SLOTS];
+    FCS_UNROLL
+    for (int i = 0; i < SLOTS; i++)
+        sum[i] = (fcs_vf){0};
+    for (int64_t z = r->z_lo; z < r->z_hi; z++)
+        for (int64_t y = r->y_lo; y < r->y_hi; y++)
+            for (int64_t t = t_lo; t < t_hi; t++) {
+                const float *x = r->in + z * r->z_step + y * r->y_step +
+                                 (a->reach * q + a->offset) * r->step + t * tap;
+                const float *w =
+                    r->weights + o * r->output_step + ((z * r->y_all + y) * a->taps + t) * r->lanes;
+                for (int64_t k = 0; k < r->lanes; k += FCS_VLEN) {
+                    fcs_vf v[SUMS];
+                    FCS_UNROLL
+                    for (int i = 0; i < outputs; i++)
+                        v[i] = fcs_vload(w + i * r->output_step + k);
+                    FCS_UNROLL
+                    for (int m = 0; m < pixels; m++) {
+                        fcs_vf p = fcs_vload(x + m * next + k);
+                        FCS_UNROLL
+                        for (int i = 0; i < outputs; i++)
+                            sum[i * pixels + m] = fcs_vfma(p, v[i], sum[i * pixels + m]);
+                    }
+                }
+            }
+    FCS_UNROLL
+    for (int i = 0; i < outputs * pixels; i += FCS_VLEN)
+        fcs_vstore(totals + i, fcs_vsums(sum + i));
+    for (int i = 0; i < outputs; i++)
+        for (int m = 0; m < pixels; m++)
+            r->out[(q + m) * r->out_step + o + i] = totals[i * pixels + m];
+}
+
+/* All outputs of so many pixels: three at a time, or one. */
+FCS_INLINE void blocks(const row *r, int64_t outputs, int64_t q, int64_t t_lo, int64_t t_hi,
+                       const int pixels)
+{
+    int64_t o = 0;
+    for (; o + 3 <= outputs; o += 3)
+        block(r, q, o, t_lo, t_hi, pixels, 3);
+    for (; o < outputs; o++)
+        block(r, q, o, t_lo, t_hi, pixels, 1);
+}
+
+/* q from which on, and up to which, tap `t` lies inside the image. */
+static int64_t first_inside(const fcs_axis *a, int64_t t)
+{
+    int64_t at = -(a->offset + a->spread * t);
+    return at <= 0 ? 0 : (at + a->reach - 1) / a->reach;
+}
+
+static int64_t end_inside(const fcs_axis *a, int64_t t)
+{
+    int64_t room = a->size - 1 - (a->offset + a->spread * t);
+    return room < 0 ? 0 : room / a->reach + 1;
+}
+
+static void edge(const row *r, int64_t outputs, int64_t q)
+{
+    const fcs_axis *a = &r->axis;
+    int64_t lo = 0, hi = a->taps;
+    while (lo < hi && a->reach * q + a->offset + a->spread * lo < 0)
+        lo++;
+    while (hi > lo && a->reach * q + a->offset + a->spread * (hi - 1) >= a->size)
+        hi--;
+    blocks(r, outputs, q, lo, hi, 1);
+}
+
+static void run_row(const row *r, int64_t outputs)
+{
+    const fcs_axis *a = &r->axis;
+    int64_t q = 0, lo = first_inside(a, 0), hi = end_inside(a, a->taps - 1);
+    hi = hi < a->count ? hi : a->count;
+    lo = lo < hi ? lo : hi;
+    for (; q < lo; q++)
+        edge(r, outputs, q);
+    if (outputs == 1)
+        for (; q + 8 <= hi; q += 8)
+            block(r, q, 0, 0, a->taps, 8, 1);
+    for (; q + 4 <= hi; q += 4)
+        blocks(r, outputs, q, 0, a->taps, 4);
+    for (; q < a->count; q++)
+        edge(r, outputs, q);
+}
+
+/* Tap rows along an axis that lie inside the image for position q: [*lo, *hi). */
+static void taps_inside(const fcs_axis *a, int64_t q, int64_t *lo, int64_t *hi)
+{
+    *lo = 0;
+    *hi = a->taps;
+    while (*lo < *hi && a->reach * q + a->offset + a->spread * *lo < 0)
+        ++*lo;
+    while (*hi > *lo && a->reach * q + a->offset + a->spread * (*hi - 1) >= a->size)
+        --*hi;
+}
+
+/* Output row z, y of sample n. */
+static void output_row(const sums *f, int64_t n, int64_t z, int64_t y)
+{
+    const int64_t *in = f->in.shape.n + FCS_D, *out = f->out.shape.n + FCS_D;
+    fcs_axis az = axis_of(f, 0, z % f->classes[0]), ay = axis_of(f, 1, y % f->classes[1]);
+    int64_t qz = z / f->classes[0], qy = y / f->classes[1], row_floats = in[2] * f->in.cs;
+    row r = {.step = f->in.cs, .lanes = f->lanes, .y_all = ay.taps};
+    r.z_step = az.spread * in[1] * row_floats;
+    r.y_step = ay.spread * row_floats;
+    r.in = f->in.p + ((n * in[0] + az.reach * qz + az.offset) * in[1] + ay.reach * qy + ay.offset) *
+                         row_floats;
+    taps_inside(&az, qz, &r.z_lo, &r.z_hi);
+    taps_inside(&ay, qy, &r.y_lo, &r.y_hi);
+    float *to = f->out.p + ((n * out[0] + z) * out[1] + y) * out[2] * f->out.cs;
+    const float *w = f->weights;
+    for (int64_t cz = 0; cz < f->classes[0]; cz++)
+        for (int64_t cy = 0; cy < f->classes[1]; cy++)
+            for (int64_t cx = 0; cx < f->classes[2]; cx++) {
+                fcs_axis bz = axis_of(f, 0, cz), by = axis_of(f, 1, cy);
+                r.axis = axis_of(f, 2, cx);
+                r.output_step = bz.taps * by.taps * r.axis.taps * f->lanes;
+                r.weights = w;
+                w += f->outputs * r.output_step;
+                if (cz != z % f->classes[0] || cy != y % f->classes[1])
+                    continue;
+                r.out = to + r.axis.start * f->out.cs;
+                r.out_step = r.axis.step * f->out.cs;
+                run_row(&r, f->outputs);
+            }
+}
+
+static void row_items(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const sums *f = arg;
+    int64_t height = f->out.shape.n[FCS_H], depth = f->out.shape.n[FCS_D];
+    (void)thread;
+    for (int64_t i = begin; i < end; i++)
+        output_row(f, i / height / depth, i / height % depth, i % height);
+}
+
+void FCS_SYM(conv_sums_run)(const fcs_cpu_call *call, bool adjoint)
+{
+    sums f;
+    sums_init(&f, call->args, adjoint);
+    f.in = call->in[0];
+    f.out = call->out;
+    f.w = call->in[1].p;
+    f.tap_step = call->in[1].cs;
+    f.channel_step = adjoint ? 1 : kernel_taps(&f) * f.tap_step;
+    f.k_step = adjoint ? kernel_taps(&f) * f.tap_step : 1;
+    f.weights = call->scratch;
+    float *to = f.weights;
+    for (int64_t z = 0; z < f.classes[0]; z++)
+        for (int64_t y = 0; y < f.classes[1]; y++)
+            for (int64_t x = 0; x < f.classes[2]; x++) {
+                const fcs_axis axis[3] = {axis_of(&f, 0, z), axis_of(&f, 1, y), axis_of(&f, 2, x)};
+                to = pack_class(&f, axis, to);
+            }
+    fcs_parallel(call->team, f.out.shape.n[FCS_N] * f.out.shape.n[FCS_D] * f.out.shape.n[FCS_H],
+                 ROWS, row_items, &f);
+}
