@@ -267,7 +267,7 @@ static void test_tiles(void)
     CHECK(fcs_generate_image(run, &o, &image) == FCS_OK);
     float *whole = plain(run->model, (const int64_t[]){8, 10, 12}, NULL);
     CHECK(image && unlike(image, whole, (const int64_t[]){24, 32, 40}) == 0);
-    o.memory = 13 << 18;
+    o.memory = 7 << 18;
     fcs_tiler *tiler;
     const fcs_tiler_options t = {.size = {24, 32, 40}, .memory = o.memory};
     CHECK(fcs_tiler_new(run->model, &t, &ctx->error, &tiler) == FCS_OK);
