@@ -26,7 +26,7 @@ cd "$build" || exit 1
 ./facies devices
 ./facies devices --csv - 2>/dev/null | grep -q Intel || { echo "Intel's device is not there"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 rm -f test-suite.log
-make -s check TESTS="tests/test_devices.sh tests/test_opencl tests/test_training tests/test_faults.sh" VERBOSE=1 > intel.log 2>&1
+make -s check TESTS="tests/test_devices.sh tests/test_opencl tests/test_tiles tests/test_training tests/test_faults.sh" VERBOSE=1 > intel.log 2>&1
 status=$?
 sed -n '/^PASS\|^FAIL\|^SKIP\|^ERROR/p' intel.log
 [ "$status" = 0 ] || cat intel.log

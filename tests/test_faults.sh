@@ -76,7 +76,7 @@ env -u HOME -u XDG_CACHE_HOME "$facies" $first_check > /dev/null 2> "$work/messa
 says "neither XDG_CACHE_HOME nor HOME" "no home"
 
 # Any kernel that leaves something out: found.
-for kernel in gather weights sum random chain multiply; do
+for kernel in gather weights weights_few sum random chain multiply; do
     export FAULTY_KERNEL="$kernel"
     faulty "wrong-$kernel" short=1 $first_check # which may find it too
     says "failed its self-test" "kernel $kernel leaves a group out"

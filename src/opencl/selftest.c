@@ -147,36 +147,41 @@ static bool test_product(trial *t)
 }
 
 /* ---- convolutions ---- */
-enum { N = 2, C = 9, K = 35, SIDE = 37, TAP = 5, STRIDE = 2, PAD = 2, OUT = 19 };
+enum { N = 2, SIDE = 37, TAP = 5, STRIDE = 2, PAD = 2, OUT = 19, MOST_CHANNELS = 33 };
+/* Few, many, and many to few channels have kernels of their own (tile.c). */
+static const struct layer {
+    int channels, outputs;
+} layers[] = {{5, 35}, {21, 35}, {MOST_CHANNELS, 3}};
 static const char *const conv_geometry = "stride=1,2,2 pad_lo=0,2,2 pad_hi=0,2,2";
 
 /* The same with r over the outputs' channels: conv(x, w) r = conv(x, w r), one channel. */
-static double one_channel(const float *x, const double *wr, int n, int py, int px)
+static double one_channel(const float *x, const double *wr, int channels, int n, int py, int px)
 {
     double sum = 0;
-    for (int c = 0; c < C; c++)
+    for (int c = 0; c < channels; c++)
         for (int v = 0; v < TAP; v++)
             for (int u = 0; u < TAP; u++) {
                 int row = py * STRIDE - PAD + v, column = px * STRIDE - PAD + u;
                 if (row >= 0 && row < SIDE && column >= 0 && column < SIDE)
-                    sum += (double)x[((n * C + c) * SIDE + row) * SIDE + column] *
+                    sum += (double)x[((n * channels + c) * SIDE + row) * SIDE + column] *
                            wr[(c * TAP + v) * TAP + u];
             }
     return sum;
 }
 
-static void compare_conv(trial *t, const float *x, const float *w, const float *y)
+static void compare_conv(trial *t, const struct layer *l, const float *x, const float *w,
+                         const float *y)
 {
-    double wr[C * TAP * TAP] = {0};
-    int wrong = 0;
-    for (int i = 0; i < K * C * TAP * TAP; i++)
-        wr[i % (C * TAP * TAP)] += (double)w[i] * (i / (C * TAP * TAP) + 1);
+    double wr[MOST_CHANNELS * TAP * TAP] = {0};
+    int wrong = 0, weights = l->channels * TAP * TAP;
+    for (int i = 0; i < l->outputs * weights; i++)
+        wr[i % weights] += (double)w[i] * (i / weights + 1);
     for (int p = 0; p < N * OUT * OUT; p++) {
         int n = p / (OUT * OUT), at = p % (OUT * OUT);
         double got = 0;
-        for (int k = 0; k < K; k++)
-            got += (double)y[(n * K + k) * OUT * OUT + at] * (k + 1);
-        wrong += !(got == one_channel(x, wr, n, at / OUT, at % OUT));
+        for (int k = 0; k < l->outputs; k++)
+            got += (double)y[(n * l->outputs + k) * OUT * OUT + at] * (k + 1);
+        wrong += !(got == one_channel(x, wr, l->channels, n, at / OUT, at % OUT));
     }
     if (wrong)
         snprintf(t->wrong, t->size, "convolution: %d of %d pixels are wrong", wrong, N * OUT * OUT);
@@ -211,21 +216,30 @@ static bool test_adjoints(trial *t, const fcs_shape shapes[3], float *const in[3
     return good;
 }
 
-static bool test_conv(trial *t)
+static bool test_layer(trial *t, const struct layer *l)
 {
-    const fcs_shape shapes[3] = {fcs_shape_of(N, C, 1, SIDE, SIDE), fcs_shape_of(K, C, 1, TAP, TAP),
-                                 fcs_shape_of(N, K, 1, OUT, OUT)};
+    const fcs_shape shapes[3] = {fcs_shape_of(N, l->channels, 1, SIDE, SIDE),
+                                 fcs_shape_of(l->outputs, l->channels, 1, TAP, TAP),
+                                 fcs_shape_of(N, l->outputs, 1, OUT, OUT)};
     float *in[3], *y = NULL;
     for (int i = 0; i < 3; i++)
         in[i] = integers(t, 3 + (uint32_t)i, shapes[i]);
     bool good = in[2] && compute_one(t, "conv", conv_geometry, 2, shapes, in, &y);
     if (good)
-        compare_conv(t, in[0], in[1], y);
+        compare_conv(t, l, in[0], in[1], y);
     if (good && !*t->wrong)
         good = test_adjoints(t, shapes, in, y);
     for (int i = 0; i < 3; i++)
         free(in[i]);
     free(y);
+    return good;
+}
+
+static bool test_conv(trial *t)
+{
+    bool good = true;
+    for (size_t i = 0; i < sizeof layers / sizeof *layers && good && !*t->wrong; i++)
+        good = test_layer(t, &layers[i]);
     return good;
 }
 

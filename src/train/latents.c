@@ -42,8 +42,9 @@ static fcs_status coding_of(fcs_run *run, coding *c)
 
 static fcs_status read_all(const coding *c, const char *const *paths, int n, fcs_pictures *p)
 {
-    fcs_status status = FCS_OK;
-    if (!c->m->range)
+    /* Of no images: says so where there is no encoder. */
+    fcs_status status = fcs_model_encode(c->m, NULL, 0, NULL, NULL, &c->run->ctx->error);
+    if (status == FCS_OK && !c->m->range)
         return fcs_fail(&c->run->ctx->error, FCS_FAILED,
                         "%s: it has learned phases; latents are found for images of values",
                         c->run->folder);
