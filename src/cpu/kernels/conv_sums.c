@@ -165,14 +165,21 @@ static int64_t end_inside(const fcs_axis *a, int64_t t)
     return room < 0 ? 0 : room / a->reach + 1;
 }
 
+/* Taps along an axis that lie inside the image for position q: [*lo, *hi). */
+static void taps_inside(const fcs_axis *a, int64_t q, int64_t *lo, int64_t *hi)
+{
+    *lo = 0;
+    *hi = a->taps;
+    while (*lo < *hi && a->reach * q + a->offset + a->spread * *lo < 0)
+        ++*lo;
+    while (*hi > *lo && a->reach * q + a->offset + a->spread * (*hi - 1) >= a->size)
+        --*hi;
+}
+
 static void edge(const row *r, int64_t outputs, int64_t q)
 {
-    const fcs_axis *a = &r->axis;
-    int64_t lo = 0, hi = a->taps;
-    while (lo < hi && a->reach * q + a->offset + a->spread * lo < 0)
-        lo++;
-    while (hi > lo && a->reach * q + a->offset + a->spread * (hi - 1) >= a->size)
-        hi--;
+    int64_t lo, hi;
+    taps_inside(&r->axis, q, &lo, &hi);
     blocks(r, outputs, q, lo, hi, 1);
 }
 
@@ -191,17 +198,6 @@ static void run_row(const row *r, int64_t outputs)
         blocks(r, outputs, q, 0, a->taps, 4);
     for (; q < a->count; q++)
         edge(r, outputs, q);
-}
-
-/* Tap rows along an axis that lie inside the image for position q: [*lo, *hi). */
-static void taps_inside(const fcs_axis *a, int64_t q, int64_t *lo, int64_t *hi)
-{
-    *lo = 0;
-    *hi = a->taps;
-    while (*lo < *hi && a->reach * q + a->offset + a->spread * *lo < 0)
-        ++*lo;
-    while (*hi > *lo && a->reach * q + a->offset + a->spread * (*hi - 1) >= a->size)
-        --*hi;
 }
 
 /* Output row z, y of sample n. */
