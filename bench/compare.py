@@ -159,7 +159,7 @@ def steps(options):
             peer = Peer(options, VARIANTS[0])
             counted = peer.ask(do="step", model=name, batch=options.batch, count=True)
             peer.close()
-            flops = counted["flops"]
+            flops = counted["flops"] or flops
             check_parameters(options, name, counted["parameters"])
         rows.append(whole_row(options, name, own, peers, flops))
         print(" ".join(rows[-1]), file=sys.stderr)
