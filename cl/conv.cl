@@ -174,12 +174,20 @@ kernel void gather(GATHER_PARAMETERS)
 #define FIRST_ROW                                                                                  \
     int row = part * share, end = min(row + share, rows), since = 0;                               \
     int h = row % y_h, slice = row / y_h, d = slice % y_d, n = slice / y_d;
-#define NEXT_ROW                                                                                   \
+#define NEXT_ROW(ADD)                                                                              \
     if (++h == y_h) {                                                                              \
         h = 0;                                                                                     \
         if (++d == y_d)                                                                            \
             d = 0, n++;                                                                            \
+    }                                                                                              \
+    since += y_w;                                                                                  \
+    if (since >= 64 || row + 1 == end) {                                                           \
+        ROWS(ADD)                                                                                  \
+        ROWS(CLEAR_ROW)                                                                            \
+        since = 0;                                                                                 \
     }
+#define ADD_EACH(m) acc##m += row##m;
+#define ADD_ALL(m) acc0 += row##m;
 #ifdef FCS_DOT
 #define CHANNELS 1
 #define PIXELS FCS_M
@@ -216,17 +224,10 @@ kernel void weights(WEIGHTS_PARAMETERS)
 #ifdef FCS_DOT
         for (; w < y_w; w++, from += x_w, slope += y_pixel)
             row0 += *slope * FCS_LOAD(from);
-#define ADD_UP(m) acc0 += row##m;
+        NEXT_ROW(ADD_ALL)
 #else
-#define ADD_UP(m) acc##m += row##m;
+        NEXT_ROW(ADD_EACH)
 #endif
-        NEXT_ROW
-        since += y_w;
-        if (since < 64 && row + 1 < end)
-            continue;
-        ROWS(ADD_UP)
-        ROWS(CLEAR_ROW)
-        since = 0;
     }
     int tap = (td * taps_h + th) * taps_w + tw;
     global float *to = g + g_at + part * g_part + co * g_co + tap * g_tap + lane;
@@ -263,14 +264,7 @@ kernel void weights_few(WEIGHTS_PARAMETERS)
 #define TERM_FEW(m) row##m += from[m] * f;
             ROWS(TERM_FEW)
         }
-        NEXT_ROW
-        since += y_w;
-        if (since < 64 && row + 1 < end)
-            continue;
-#define ADD_UP_FEW(m) acc##m += row##m;
-        ROWS(ADD_UP_FEW)
-        ROWS(CLEAR_ROW)
-        since = 0;
+        NEXT_ROW(ADD_EACH)
     }
     int tap = (td * taps_h + th) * taps_w + tw, last = min(FCS_V, outputs - co);
     global float *to = g + g_at + part * g_part + co * g_co + tap * g_tap + first;

@@ -16,6 +16,12 @@ enum {
     ROWS = 4 /* output rows of a work item */
 };
 
+/* Output pixels of one residue per axis. */
+typedef struct sums_class {
+    fcs_axis axis[3];
+    const float *weights; /* [output][tap][lanes] */
+} sums_class;
+
 typedef struct sums {
     fcs_view in, out;
     const float *w;
@@ -23,8 +29,8 @@ typedef struct sums {
     int64_t channels, lanes, outputs;       /* of in: real ones, as they are stored; of out */
     fcs_conv_dims dims[3];
     bool adjoint;
-    int64_t classes[3]; /* output pixels of one residue each */
-    float *weights;     /* [class][output][tap][lanes] */
+    int64_t classes[3];
+    sums_class *table;
 } sums;
 
 static void sums_init(sums *f, const fcs_apply_args *a, bool adjoint)
@@ -39,6 +45,8 @@ static void sums_init(sums *f, const fcs_apply_args *a, bool adjoint)
                                                            : f->dims[i].x;
     }
 }
+
+static int64_t n_classes(const sums *f) { return f->classes[0] * f->classes[1] * f->classes[2]; }
 
 static int64_t kernel_taps(const sums *f)
 {
@@ -59,12 +67,8 @@ size_t FCS_SYM(conv_sums_scratch)(const fcs_apply_args *a, bool adjoint)
 {
     sums f;
     sums_init(&f, a, adjoint);
-    return (size_t)(kernel_taps(&f) * f.outputs * f.lanes) * sizeof(float);
-}
-
-static fcs_axis axis_of(const sums *f, int axis, int64_t residue)
-{
-    return f->adjoint ? fcs_axis_adjoint(f->dims[axis], residue) : fcs_axis_forward(f->dims[axis]);
+    return fcs_lines((size_t)n_classes(&f) * sizeof(sums_class)) +
+           (size_t)(kernel_taps(&f) * f.outputs * f.lanes) * sizeof(float);
 }
 
 /* ---- weights ---- */
@@ -204,31 +208,27 @@ static void run_row(const row *r, int64_t outputs)
 static void output_row(const sums *f, int64_t n, int64_t z, int64_t y)
 {
     const int64_t *in = f->in.shape.n + FCS_D, *out = f->out.shape.n + FCS_D;
-    fcs_axis az = axis_of(f, 0, z % f->classes[0]), ay = axis_of(f, 1, y % f->classes[1]);
+    const sums_class *c =
+        f->table + (z % f->classes[0] * f->classes[1] + y % f->classes[1]) * f->classes[2];
+    const fcs_axis *az = &c->axis[0], *ay = &c->axis[1];
     int64_t qz = z / f->classes[0], qy = y / f->classes[1], row_floats = in[2] * f->in.cs;
-    row r = {.step = f->in.cs, .lanes = f->lanes, .y_all = ay.taps};
-    r.z_step = az.spread * in[1] * row_floats;
-    r.y_step = ay.spread * row_floats;
-    r.in = f->in.p + ((n * in[0] + az.reach * qz + az.offset) * in[1] + ay.reach * qy + ay.offset) *
-                         row_floats;
-    taps_inside(&az, qz, &r.z_lo, &r.z_hi);
-    taps_inside(&ay, qy, &r.y_lo, &r.y_hi);
+    row r = {.step = f->in.cs, .lanes = f->lanes, .y_all = ay->taps};
+    r.z_step = az->spread * in[1] * row_floats;
+    r.y_step = ay->spread * row_floats;
+    r.in = f->in.p +
+           ((n * in[0] + az->reach * qz + az->offset) * in[1] + ay->reach * qy + ay->offset) *
+               row_floats;
+    taps_inside(az, qz, &r.z_lo, &r.z_hi);
+    taps_inside(ay, qy, &r.y_lo, &r.y_hi);
     float *to = f->out.p + ((n * out[0] + z) * out[1] + y) * out[2] * f->out.cs;
-    const float *w = f->weights;
-    for (int64_t cz = 0; cz < f->classes[0]; cz++)
-        for (int64_t cy = 0; cy < f->classes[1]; cy++)
-            for (int64_t cx = 0; cx < f->classes[2]; cx++) {
-                fcs_axis bz = axis_of(f, 0, cz), by = axis_of(f, 1, cy);
-                r.axis = axis_of(f, 2, cx);
-                r.output_step = bz.taps * by.taps * r.axis.taps * f->lanes;
-                r.weights = w;
-                w += f->outputs * r.output_step;
-                if (cz != z % f->classes[0] || cy != y % f->classes[1])
-                    continue;
-                r.out = to + r.axis.start * f->out.cs;
-                r.out_step = r.axis.step * f->out.cs;
-                run_row(&r, f->outputs);
-            }
+    for (int64_t x = 0; x < f->classes[2]; x++, c++) {
+        r.axis = c->axis[2];
+        r.output_step = az->taps * ay->taps * r.axis.taps * f->lanes;
+        r.weights = c->weights;
+        r.out = to + r.axis.start * f->out.cs;
+        r.out_step = r.axis.step * f->out.cs;
+        run_row(&r, f->outputs);
+    }
 }
 
 static void row_items(void *arg, int64_t begin, int64_t end, int thread)
@@ -250,14 +250,19 @@ void FCS_SYM(conv_sums_run)(const fcs_cpu_call *call, bool adjoint)
     f.tap_step = call->in[1].cs;
     f.channel_step = adjoint ? 1 : kernel_taps(&f) * f.tap_step;
     f.k_step = adjoint ? kernel_taps(&f) * f.tap_step : 1;
-    f.weights = call->scratch;
-    float *to = f.weights;
-    for (int64_t z = 0; z < f.classes[0]; z++)
-        for (int64_t y = 0; y < f.classes[1]; y++)
-            for (int64_t x = 0; x < f.classes[2]; x++) {
-                const fcs_axis axis[3] = {axis_of(&f, 0, z), axis_of(&f, 1, y), axis_of(&f, 2, x)};
-                to = pack_class(&f, axis, to);
-            }
+    f.table = call->scratch;
+    float *weights = (float *)(void *)((char *)call->scratch +
+                                       fcs_lines((size_t)n_classes(&f) * sizeof(sums_class)));
+    for (int64_t i = 0; i < n_classes(&f); i++) {
+        sums_class *c = &f.table[i];
+        int64_t residue[3] = {i / (f.classes[1] * f.classes[2]), i / f.classes[2] % f.classes[1],
+                              i % f.classes[2]};
+        for (int k = 0; k < 3; k++)
+            c->axis[k] =
+                adjoint ? fcs_axis_adjoint(f.dims[k], residue[k]) : fcs_axis_forward(f.dims[k]);
+        c->weights = weights;
+        weights = pack_class(&f, c->axis, weights);
+    }
     fcs_parallel(call->team, f.out.shape.n[FCS_N] * f.out.shape.n[FCS_D] * f.out.shape.n[FCS_H],
                  ROWS, row_items, &f);
 }
