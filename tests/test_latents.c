@@ -303,18 +303,27 @@ static double number_of(const fcs_table *t, int row, const char *name)
     return NAN;
 }
 
+static int count_of(const char *text, const char *word)
+{
+    int n = 0;
+    for (const char *at = text; at && (at = strstr(at, word)); at++)
+        n++;
+    return n;
+}
+
 /* A row a run and metric, with the numbers that evaluate gives of the same images. */
 static void test_compare(void)
 {
-    const char *const runs[] = {in_folder("vae"), in_folder("tiles")};
+    /* the last two are compared with the same real images: in one go */
+    const char *const runs[] = {in_folder("vae"), in_folder("tiles"), in_folder("tiles")};
     const fcs_compare_options o = {.metrics = "tv_isotropic,variety",
                                    .count = 4,
                                    .seed = 3,
                                    .html = in_folder("compare.html")};
     const fcs_generate_options g = {.seed = 3, .count = 4};
     fcs_table *t = NULL, *own = NULL;
-    check_ok(fcs_compare(ctx, runs, 2, &o, &t));
-    CHECK(t && fcs_table_rows(t) == 2 * 3); /* raw and thresholded, variety */
+    check_ok(fcs_compare(ctx, runs, 3, &o, &t));
+    CHECK(t && fcs_table_rows(t) == 3 * 3); /* raw and thresholded, variety */
     CHECK(mkdir(in_folder("made"), 0700) == 0);
     fcs_run *run = opened("tiles");
     check_ok(fcs_generate(run, &g, in_folder("made/i.png")));
@@ -329,11 +338,17 @@ static void test_compare(void)
         CHECK(number_of(t, 3 + r, "steps") == 2);
         CHECK_NEAR(number_of(t, 3 + r, "value"), number_of(own, r, "value"), 0);
         CHECK_NEAR(number_of(t, 3 + r, "real"), number_of(own, r, "real"), 0);
+        CHECK(strcmp(text_of(t, 6 + r, "run"), runs[2]) == 0 &&
+              strcmp(text_of(t, 6 + r, "metric"), text_of(own, r, "metric")) == 0);
+        CHECK_NEAR(number_of(t, 6 + r, "real"), number_of(own, r, "real"), 0);
     }
     fcs_table_free(t);
     fcs_table_free(own);
     char *page = fcs_file_read(&ctx->error, o.html, (size_t)64 << 20, NULL);
-    CHECK(page && strstr(page, "2 runs side by side") && strstr(page, "variety"));
+    CHECK(page && strstr(page, "3 runs side by side") && strstr(page, "variety"));
+    /* both learned from `set`: its crops once, then a row of each run, eight images a row */
+    CHECK(count_of(page, "data:image/png") == 4 * 8);
+    CHECK(count_of(page, "Real: set") == 1);
     free(page);
 }
 

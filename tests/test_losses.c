@@ -87,7 +87,7 @@ static void test_gan(const fcs_loss *l)
 /* ---- terms: a linear discriminator, sum of w x over 1 x 2 pixels, whose slope is |w| everywhere
  * ---- */
 static fcs_tensor *weight, *bias;
-static const double w[2] = {3, -4}, image[4] = {0.5, -1, 2, 0.25}, other[4] = {1, 1, -2, 0},
+static const double w[2] = {3, -4}, image[4] = {0.5, -1, 2, 0.25}, other[4] = {1, -3, 2, 0},
                     two[2] = {3, 7};
 
 static fcs_tensor *source(void *user, const char *name, fcs_shape shape, fcs_role role, double mean,
@@ -237,6 +237,7 @@ int main(void)
         {"r1", 12.5},             /* |w|^2 / 2 */
         {"gradient_penalty", 16}, /* (5 - 1)^2 */
         {"share", 0.125},         /* mean of the fakes 0, of the data 0.125 */
+        {"flatness", 2},          /* less their means: (2, -2) and (1, -1) */
     };
     if (fcs_open(&ctx, NULL) != FCS_OK)
         return 1;

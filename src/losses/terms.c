@@ -75,6 +75,28 @@ static fcs_node *share(fcs_loss_terms *t)
     return fcs_affine(sum, 1 / images, 0);
 }
 
+/* The mean square of what all images have in common at a place, beyond their own means: for A_i an
+ * image less its mean (by channel), the mean over pairs i != j of A_i A_j, averaged over places and
+ * summed over channels. Images are independent, so that its expected value is the mean square of
+ * their expected image, which is flat in a texture without edges and period; values below 0 are
+ * noise. */
+static fcs_node *flatness(fcs_loss_terms *t)
+{
+    int64_t images = t->fake->shape.n[FCS_N];
+    if (images < 2) {
+        fcs_fail(t->net->error, FCS_FAILED,
+                 "loss.flatness compares the images of a batch, and there is one: set train.batch "
+                 "(slices: train.generator_batch) to 2 or more");
+        return NULL;
+    }
+    double pairs = (double)(images * (images - 1)),
+           places = (double)(fcs_shape_count(t->fake->shape) / (images * t->fake->shape.n[FCS_C]));
+    fcs_node *off = fcs_sub(t->fake, fcs_mean(t->fake, "dhw"));
+    fcs_node *of_sum = fcs_sum(fcs_unary("square", fcs_sum(off, "n")), "ncdhw");
+    fcs_node *of_each = fcs_sum(fcs_unary("square", off), "ncdhw");
+    return fcs_affine(fcs_sub(of_sum, of_each), 1 / (pairs * places), 0);
+}
+
 const fcs_loss fcs_loss_weight_decay = {
     .name = "weight_decay",
     .text = "sum of the squares of all kernels, in every net",
@@ -99,4 +121,9 @@ const fcs_loss fcs_loss_share = {
     .name = "share",
     .text = "|mean of the fakes - mean of the data| summed over channels",
     .generator = share,
+};
+const fcs_loss fcs_loss_flatness = {
+    .name = "flatness",
+    .text = "mean square of what the fakes have in common at a place: edges, a period",
+    .generator = flatness,
 };

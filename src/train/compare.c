@@ -3,19 +3,23 @@
 #include "report/report.h"
 #include "train/folder.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { POINTS = 400, SHOWN = 8, DEFAULT_COUNT = 32, DEFAULT_CROPS = 64, DATA_LIMIT = 1 << 20 };
+enum { POINTS = 400, SHOWN = 8, DEFAULT_COUNT = 32, DEFAULT_CROPS = 64 };
 
 typedef struct entry {
     const char *name; /* the folder as given */
     fcs_run *run;
     fcs_log_data log;
-    char *data;          /* path of the training data, or NULL */
-    fcs_table *measured; /* what evaluate says; NULL where it could not */
+    char *images;        /* folder of images to measure, or NULL */
+    fcs_table *measured; /* what evaluate says, of several runs; NULL where it could not */
+    int from, to;        /* whose rows these are this run's */
+    bool owns;           /* the table */
 } entry;
 
 static void entries_free(entry *list, int n)
@@ -23,26 +27,10 @@ static void entries_free(entry *list, int n)
     for (int i = 0; list && i < n; i++) {
         fcs_run_close(list[i].run);
         fcs_log_data_free(&list[i].log);
-        fcs_table_free(list[i].measured);
-        free(list[i].data);
+        if (list[i].owns)
+            fcs_table_free(list[i].measured);
     }
     free(list);
-}
-
-/* The first path of data.txt. */
-static fcs_status read_data(entry *it)
-{
-    fcs_error *e = &it->run->ctx->error;
-    char *path = fcs_run_path(it->run, "data.txt");
-    char *text = path ? fcs_file_read(e, path, DATA_LIMIT, NULL) : NULL;
-    free(path);
-    if (!text)
-        return FCS_FAILED;
-    text[strcspn(text, "\n")] = 0;
-    bool axis = text[0] == 'x' && text[1] == '=';
-    it->data = fcs_strdup(e, axis ? text + 2 : text);
-    free(text);
-    return it->data ? FCS_OK : FCS_FAILED;
 }
 
 static fcs_status open_entry(fcs_context *ctx, const char *folder, entry *it)
@@ -51,63 +39,154 @@ static fcs_status open_entry(fcs_context *ctx, const char *folder, entry *it)
     fcs_status status = fcs_run_open(ctx, folder, 0, &it->run);
     if (status == FCS_OK)
         status = fcs_log_load(it->run, &it->log);
-    return status == FCS_OK ? read_data(it) : status;
+    if (status != FCS_OK)
+        return status;
+    void (*log)(void *, const char *) = ctx->log;
+    ctx->log = NULL; /* the same of every run */
+    bool real = fcs_run_data(it->run) == FCS_OK;
+    ctx->log = log;
+    if (real || !it->run->data_path)
+        return real ? FCS_OK : FCS_FAILED;
+    fcs_note(ctx, "note: nothing real beside %s: %s", folder, ctx->error.message);
+    fcs_error_clear(&ctx->error);
+    return FCS_OK;
 }
 
 /* ---- metrics ---- */
 
-/* A folder of so many generated images, on which fcs_evaluate works; removed afterwards. */
-static fcs_status measure_in(entry *it, const fcs_compare_options *o, const char *folder)
+static fcs_status note_unmeasured(fcs_context *ctx, const entry *it)
+{
+    if (ctx->interrupted)
+        return FCS_INTERRUPTED;
+    fcs_note(ctx, "note: no metrics of %s: %s", it->name, ctx->error.message);
+    return FCS_OK;
+}
+
+/* Images of the run in a folder of `top`. Runs of volumes are measured by facies evaluate. */
+static fcs_status make_images(entry *it, int number, const fcs_compare_options *o, const char *top)
 {
     fcs_context *ctx = it->run->ctx;
     const fcs_generate_options g = {.seed = o->seed, .count = o->count ? o->count : DEFAULT_COUNT};
-    fcs_evaluate_options evaluate = {.metrics = o->metrics,
-                                     .crops = o->crops ? o->crops : DEFAULT_CROPS,
-                                     .seed = o->seed,
-                                     .features = o->features};
-    fcs_run_fitting(it->run, &evaluate);
-    char *path = fcs_format(&ctx->error, "%s/image.png", folder);
-    fcs_status status = path ? fcs_generate(it->run, &g, path) : FCS_FAILED;
-    if (status == FCS_OK)
-        status = fcs_evaluate(ctx, it->data, &folder, 1, &evaluate, &it->measured);
-    free(path);
-    for (int64_t i = 0; i < g.count; i++) {
-        char *file = fcs_format(NULL, "%s/image-%04lld.png", folder, (long long)i);
-        if (file)
-            unlink(file);
-        free(file);
-    }
-    return status;
-}
-
-/* Runs of volumes are measured by facies evaluate; a run that cannot be is said to be so. */
-static fcs_status measure(entry *it, const fcs_compare_options *o)
-{
-    fcs_context *ctx = it->run->ctx;
-    const char *top = getenv("TMPDIR");
     if (fcs_recipe_number(it->run->recipe, "data.depth") > 1) {
         fcs_note(ctx, "note: %s makes volumes: generate some and use facies evaluate", it->name);
         return FCS_OK;
     }
-    char *folder = fcs_format(&ctx->error, "%s/facies-XXXXXX", top && top[0] ? top : "/tmp");
-    if (!folder)
+    it->images = fcs_format(&ctx->error, "%s/%d", top, number);
+    char *path = it->images ? fcs_format(&ctx->error, "%s/image.png", it->images) : NULL;
+    fcs_status status = path ? FCS_OK : FCS_FAILED;
+    if (status == FCS_OK && mkdir(it->images, 0700))
+        status = fcs_fail(&ctx->error, FCS_FAILED, "%s: cannot be made: %s", it->images,
+                          strerror(errno));
+    if (status == FCS_OK)
+        status = fcs_generate(it->run, &g, path);
+    free(path);
+    return status;
+}
+
+static void remove_images(entry *it, const fcs_compare_options *o)
+{
+    int count = o->count ? o->count : DEFAULT_COUNT;
+    for (int i = 0; it->images && i < count; i++) {
+        char *file = fcs_format(NULL, "%s/image-%04d.png", it->images, i);
+        if (file)
+            unlink(file);
+        free(file);
+    }
+    if (it->images)
+        rmdir(it->images);
+    free(it->images);
+    it->images = NULL;
+}
+
+/* Both are compared with the same real images, cut and scaled alike. */
+static bool alike(const entry *a, const entry *b)
+{
+    static const char *const numbers[] = {"data.size", "data.tile", "data.stride"};
+    bool same = !strcmp(a->run->data_path, b->run->data_path) &&
+                !strcmp(fcs_recipe_word(a->run->recipe, "data.resize"),
+                        fcs_recipe_word(b->run->recipe, "data.resize"));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        same = same && fcs_recipe_number(a->run->recipe, numbers[i]) ==
+                           fcs_recipe_number(b->run->recipe, numbers[i]);
+    return same;
+}
+
+/* The rows of the table that are of this run's folder. */
+static void take_rows(entry *it, fcs_table *t)
+{
+    it->measured = t;
+    while (it->from < fcs_table_rows(t) && strcmp(fcs_table_text(t, it->from, 0), it->images))
+        it->from++;
+    for (it->to = it->from;
+         it->to < fcs_table_rows(t) && !strcmp(fcs_table_text(t, it->to, 0), it->images);)
+        it->to++;
+}
+
+/* Run `first` and those after it that are compared with the same real images, which are looked at
+ * once for all of them. */
+static fcs_status measure_like(entry *list, int n, int first, const fcs_compare_options *o)
+{
+    fcs_context *ctx = list[first].run->ctx;
+    fcs_evaluate_options evaluate = {.metrics = o->metrics,
+                                     .crops = o->crops ? o->crops : DEFAULT_CROPS,
+                                     .seed = o->seed,
+                                     .features = o->features};
+    fcs_run_fitting(list[first].run, &evaluate);
+    const char **folders = fcs_alloc_array(&ctx->error, (size_t)n, sizeof *folders);
+    int *of = fcs_alloc_array(&ctx->error, (size_t)n, sizeof *of), members = 0;
+    fcs_status status = folders && of ? FCS_OK : FCS_FAILED;
+    for (int i = first; i < n && status == FCS_OK; i++)
+        if (list[i].images && !list[i].measured && alike(&list[first], &list[i])) {
+            of[members] = i;
+            folders[members++] = list[i].images;
+        }
+    fcs_table *t = NULL;
+    if (status == FCS_OK &&
+        fcs_evaluate(ctx, list[first].run->data_path, folders, members, &evaluate, &t) == FCS_OK) {
+        list[first].owns = true;
+        for (int i = 0; i < members; i++)
+            take_rows(&list[of[i]], t);
+    } else {
+        for (int i = 0; i < members && status == FCS_OK; i++) {
+            status = note_unmeasured(ctx, &list[of[i]]);
+            remove_images(&list[of[i]], o);
+        }
+    }
+    free(folders);
+    free(of);
+    return status;
+}
+
+/* A run that cannot be measured is said to be so. */
+static fcs_status measure_all(fcs_context *ctx, entry *list, int n, const fcs_compare_options *o)
+{
+    const char *place = getenv("TMPDIR");
+    char *top = fcs_format(&ctx->error, "%s/facies-XXXXXX", place && place[0] ? place : "/tmp");
+    if (!top)
         return FCS_FAILED;
     fcs_status status =
-        mkdtemp(folder) ? FCS_OK
-                        : fcs_fail(&ctx->error, FCS_FAILED,
-                                   "%s: no folder can be made here for the images to measure: set "
-                                   "TMPDIR to another place",
-                                   folder);
-    if (status == FCS_OK) {
-        status = measure_in(it, o, folder);
-        rmdir(folder);
-    }
-    free(folder);
-    if (status == FCS_OK || ctx->interrupted)
-        return status;
-    fcs_note(ctx, "note: no metrics of %s: %s", it->name, ctx->error.message);
-    fcs_error_clear(&ctx->error);
-    return FCS_OK;
+        mkdtemp(top) ? FCS_OK
+                     : fcs_fail(&ctx->error, FCS_FAILED,
+                                "%s: no folder can be made here for the images to measure: set "
+                                "TMPDIR to another place",
+                                top);
+    bool made = status == FCS_OK;
+    for (int i = 0; i < n && status == FCS_OK; i++)
+        if (make_images(&list[i], i, o, top) != FCS_OK) {
+            status = note_unmeasured(ctx, &list[i]);
+            remove_images(&list[i], o);
+        }
+    for (int i = 0; i < n && status == FCS_OK; i++)
+        if (list[i].images && !list[i].measured)
+            status = measure_like(list, n, i, o);
+    for (int i = 0; i < n; i++)
+        remove_images(&list[i], o);
+    if (made)
+        rmdir(top);
+    free(top);
+    if (status == FCS_OK)
+        fcs_error_clear(&ctx->error);
+    return status;
 }
 
 /* ---- the table ---- */
@@ -145,7 +224,7 @@ static fcs_status make_table(fcs_error *e, const entry *list, int n, fcs_table *
     for (int i = 0; i < n && status == FCS_OK; i++) {
         const fcs_table *m = list[i].measured;
         const char *recipe = fcs_recipe_word(list[i].run->recipe, "name");
-        for (int r = 0; r < (m ? fcs_table_rows(m) : 1) && status == FCS_OK; r++)
+        for (int r = list[i].from; r < (m ? list[i].to : 1) && status == FCS_OK; r++)
             status = fcs_table_add(
                 e, t, "ssidsssssddd", list[i].name, recipe, list[i].run->step, seconds_of(&list[i]),
                 m ? text_at(m, r, "metric") : NULL, m ? text_at(m, r, "variant") : NULL,
@@ -181,11 +260,11 @@ static void key_of(const fcs_table *t, int row, char key[200])
     }
 }
 
-static int row_of(const fcs_table *t, const char *key)
+static int row_of(const entry *it, const char *key)
 {
     char other[200];
-    for (int r = 0; t && r < fcs_table_rows(t); r++) {
-        key_of(t, r, other);
+    for (int r = it->from; r < it->to; r++) {
+        key_of(it->measured, r, other);
         if (!strcmp(key, other))
             return r;
     }
@@ -222,7 +301,7 @@ static fcs_status add_metrics(fcs_error *e, fcs_page *page, const entry *list, i
         fcs_text_add(t, "</th>");
     }
     fcs_text_add(t, "</tr></thead><tbody>\n");
-    for (int r = 0; r < fcs_table_rows(list[first].measured); r++) {
+    for (int r = list[first].from; r < list[first].to; r++) {
         char key[200];
         const char *at = text_at(list[first].measured, r, "at");
         if (at && strstr(at, "lag ") == at)
@@ -233,7 +312,7 @@ static fcs_status add_metrics(fcs_error *e, fcs_page *page, const entry *list, i
         fcs_text_add(t, "</td>");
         add_number(t, number_at(list[first].measured, r, "real"));
         for (int i = 0; i < n; i++) {
-            int row = row_of(list[i].measured, key);
+            int row = row_of(&list[i], key);
             if (row < 0)
                 fcs_text_add(t, "<td></td>");
             else
@@ -245,21 +324,43 @@ static fcs_status add_metrics(fcs_error *e, fcs_page *page, const entry *list, i
     return t->failed ? fcs_fail(e, FCS_FAILED, "compare: out of memory") : FCS_OK;
 }
 
-static fcs_status add_samples(entry *it, fcs_page *page)
+/* A row of real crops, or of images of the run, with its title. */
+static fcs_status add_images(fcs_run *run, fcs_page *page, bool real, const char *title)
 {
-    fcs_page_subheading(page, it->name);
+    fcs_page_subheading(page, title);
     fcs_page_row_begin(page);
     fcs_status status = FCS_OK;
     for (int i = 0; i < SHOWN && status == FCS_OK; i++) {
         const fcs_generate_options o = {.seed = 1, .first = i};
         fcs_image *image = NULL;
-        status = fcs_generate_image(it->run, &o, &image);
+        status = real ? fcs_run_crop(run, (uint64_t)i, false, &image)
+                      : fcs_generate_image(run, &o, &image);
         if (status == FCS_OK && (image->channels == 1 || image->channels == 3))
-            status = fcs_page_image(&it->run->ctx->error, page, image, image->depth / 2, 112, NULL);
+            status = fcs_page_image(&run->ctx->error, page, image, image->depth / 2, 112, NULL);
         fcs_image_free(image);
     }
     fcs_page_row_end(page);
     return status;
+}
+
+static const char *file_of(const entry *it)
+{
+    const char *path = it->run->data_path, *name = strrchr(path, '/');
+    return name ? name + 1 : path;
+}
+
+/* Crops of what the run was trained on, unless they are on the page already. */
+static fcs_status add_real(const entry *list, int i, fcs_page *page)
+{
+    bool shown = !list[i].run->data;
+    for (int k = 0; k < i; k++)
+        shown = shown ||
+                (list[k].run->data && !strcmp(list[k].run->data_path, list[i].run->data_path) &&
+                 fcs_recipe_number(list[k].run->recipe, "data.size") ==
+                     fcs_recipe_number(list[i].run->recipe, "data.size"));
+    char title[120];
+    snprintf(title, sizeof title, "Real: %.100s", file_of(&list[i]));
+    return shown ? FCS_OK : add_images(list[i].run, page, true, title);
 }
 
 /* Means of neighbouring rows of a column: the curve and its x. */
@@ -336,11 +437,10 @@ static fcs_status add_runs(fcs_error *e, fcs_page *page, const entry *list, int 
     fcs_status status = t ? FCS_OK : FCS_FAILED;
     for (int i = 0; i < n && status == FCS_OK; i++) {
         const fcs_recipe *r = list[i].run->recipe;
-        const char *file = strrchr(list[i].data, '/');
         status = fcs_table_add(e, t, "sssidds", list[i].name, fcs_recipe_word(r, "name"),
                                fcs_recipe_word(r, "title"), list[i].run->step,
                                fcs_recipe_number(r, "train.batch"), seconds_of(&list[i]),
-                               file ? file + 1 : list[i].data);
+                               file_of(&list[i]));
     }
     if (status == FCS_OK)
         fcs_page_table(page, t, NULL);
@@ -357,7 +457,9 @@ static fcs_status write_page(fcs_context *ctx, entry *list, int n, const char *p
     fcs_status status = add_runs(&ctx->error, &page, list, n);
     fcs_page_heading(&page, "Samples: the same seed for all");
     for (int i = 0; i < n && status == FCS_OK; i++)
-        status = add_samples(&list[i], &page);
+        status = add_real(list, i, &page);
+    for (int i = 0; i < n && status == FCS_OK; i++)
+        status = add_images(list[i].run, &page, false, list[i].name);
     if (status == FCS_OK)
         status = add_metrics(&ctx->error, &page, list, n);
     if (status == FCS_OK)
@@ -387,8 +489,8 @@ fcs_status fcs_compare(fcs_context *ctx, const char *const *runs, int n,
     fcs_status status = list ? FCS_OK : FCS_FAILED;
     for (int i = 0; i < n && status == FCS_OK; i++)
         status = open_entry(ctx, runs[i], &list[i]);
-    for (int i = 0; i < n && status == FCS_OK; i++)
-        status = measure(&list[i], o);
+    if (status == FCS_OK)
+        status = measure_all(ctx, list, n, o);
     if (status == FCS_OK && o->html)
         status = write_page(ctx, list, n, o->html);
     if (status == FCS_OK)

@@ -227,8 +227,7 @@ static fcs_status page_of(fcs_run *run, const float *values, fcs_image **out)
     return s;
 }
 
-/* A real crop, or its reconstruction where there is an encoder. */
-static fcs_status real_crop(fcs_run *run, uint64_t index, bool rebuilt, fcs_image **out)
+fcs_status fcs_run_crop(fcs_run *run, uint64_t index, bool rebuilt, fcs_image **out)
 {
     fcs_model *m = run->model;
     fcs_error *e = &run->ctx->error;
@@ -293,7 +292,7 @@ static fcs_status add_pairs(fcs_run *run, fcs_page *page)
             const fcs_generate_options o = {.seed = REPORT_SEED, .first = i};
             fcs_image *image = NULL;
             s = kind == 2 ? fcs_generate_image(run, &o, &image)
-                          : real_crop(run, (uint64_t)i, kind == 1, &image);
+                          : fcs_run_crop(run, (uint64_t)i, kind == 1, &image);
             if (!s && (image->channels == 1 || image->channels == 3))
                 s = fcs_page_image(e, page, image, image->depth / 2, width, NULL);
             if (!s && kind == 2 && !volume && image->depth > 1) {

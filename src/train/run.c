@@ -336,7 +336,7 @@ static fcs_status split_axes(fcs_run *run)
     return run->data_path ? FCS_OK : FCS_FAILED;
 }
 
-static fcs_status read_data(fcs_run *run)
+fcs_status fcs_run_data(fcs_run *run)
 {
     char *path = fcs_run_path(run, "data.txt");
     run->data_path = path ? fcs_file_read(&run->ctx->error, path, RECIPE_LIMIT, NULL) : NULL;
@@ -356,7 +356,7 @@ static fcs_status open_for_training(fcs_run *run)
     if (!s)
         s = fcs_folder_lock(e, run->folder, &run->lock);
     if (!s)
-        s = read_data(run);
+        s = fcs_run_data(run);
     bool begun = fcs_folder_has(run->folder, "checkpoint.safetensors");
     char *path = fcs_run_path(run, "checkpoint.safetensors");
     if (!path)

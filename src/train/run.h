@@ -26,6 +26,9 @@ struct fcs_run {
 /* ---- run folder (run.c) ---- */
 char *fcs_run_path(fcs_run *run,
                    const char *name); /* folder/name, to be freed; NULL and a message */
+/* Opens what the run was trained on, as data.txt names it: data_path, which is set even where the
+ * rest fails, and data. Of runs opened to generate, which have neither. */
+fcs_status fcs_run_data(fcs_run *run);
 /* Measures the frozen statistics that generation uses, once per step. */
 fcs_status fcs_run_calibrate(fcs_run *run);
 /* One step, its numbers checked to be finite; log and schedule are the caller's. */
@@ -78,5 +81,7 @@ fcs_status fcs_run_sweep(fcs_run *run, const float *crops, int n, fcs_image **ou
 
 /* ---- report.c: report.html ---- */
 fcs_status fcs_run_report(fcs_run *run, bool metrics);
+/* A real crop of run->data as a picture, or its reconstruction where there is an encoder. */
+fcs_status fcs_run_crop(fcs_run *run, uint64_t index, bool rebuilt, fcs_image **out);
 
 #endif
