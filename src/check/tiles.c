@@ -51,16 +51,18 @@ static bool pixel(fcs_shape s, const int64_t at[3], int64_t *p)
     return true;
 }
 
-/* max |x| over the tile's pixels that kernel c reads, of sample n and channel k. */
+/* max |x| over the tile's pixels that kernel c reads for written image v, of sample n and channel
+ * k.
+ */
 static double tile_max(const tiles *g, const fcs_tile_place *place, const int64_t c[3],
-                       const double *x, int64_t n, int64_t k)
+                       const int64_t v[3], const double *x, int64_t n, int64_t k)
 {
     int64_t points[3] = {g->t[0].points, g->t[1].points, g->t[2].points}, i[3] = {0};
     double most = 0;
     do {
         int64_t at[3], p = n * g->read.n[FCS_C] + k;
         for (int d = 0; d < 3; d++)
-            at[d] = place[d].read + c[d] + place[d].read_step * i[d];
+            at[d] = place[d].read[v[d]] + c[d] + place[d].read_step * i[d];
         if (pixel(g->read, at, &p) && fabs(x[p]) > most)
             most = fabs(x[p]);
     } while (next(points, i));
@@ -116,7 +118,7 @@ static void add_tile(const tiles *g, const fcs_tile_place *place, const int64_t 
     int64_t inputs = g->read.n[FCS_C], outputs = g->write.n[FCS_C];
     bool adjoint = g->t[0].adjoint;
     for (int64_t i = 0; i < inputs; i++)
-        g->most[i] = tile_max(g, place, c, x, n, i);
+        g->most[i] = tile_max(g, place, c, v, x, n, i);
     for (int64_t o = 0; o < outputs; o++) {
         double sum = 0, g1 = g->dw ? tile_results(g, place, v, n, o, NULL, 0, w) : 0;
         for (int64_t i = 0; i < inputs; i++) {

@@ -78,6 +78,12 @@ static const char *const conv_dx_cases[] = {
     "in=1x16x6x9x7,16x16x2x2x2 pad_lo=1 size=6,9,7 form=4",
     "in=1x16x1x7x5,16x16x1x5x5 stride=1,2,3 pad_lo=0,3,0 pad_hi=0,1,2 form=2 origin=0,5,3",
     "in=1x16x1x16x24,16x16x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=2 size=1,16,24",
+    /* of conv_dx alone: tiles for each of the interleaved results */
+    "in=2x24x1x9x9,24x17x1x4x4 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,1,2 size=1,19,18 form=4 split=1",
+    "in=1x15x1x6x6,15x31x1x5x5 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2 size=1,12,13 form=4 split=1",
+    "in=1x16x1x11x10,16x16x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4 size=1,23,21 form=4 split=1",
+    "in=1x16x3x3x3,16x16x4x4x4 stride=2 pad_lo=1 pad_hi=2 size=6,6,5 form=3 split=1",
+    "in=1x16x1x7x5,16x16x1x5x5 stride=1,2,3 pad_lo=0,3,0 pad_hi=0,1,2 form=2 origin=0,5,3 split=1",
     NULL,
 };
 static const char *const conv_dw_cases[] = {

@@ -165,6 +165,7 @@ static fcs_attrs with_size(const fcs_attrs *a, fcs_shape s)
         sized.i[FCS_CONV_SIZE + d] = s.n[FCS_D + d];
         sized.i[FCS_CONV_ORIGIN + d] = 0;
     }
+    sized.i[FCS_CONV_SPLIT] = 0;
     return sized;
 }
 
@@ -220,6 +221,7 @@ static bool window_begin(const fcs_apply_args *a, const fcs_box *out, fcs_box *i
         attrs->i[FCS_CONV_FORM + d] = tiled ? t[d].results : 1;
         attrs->i[FCS_CONV_ORIGIN + d] += out->lo[FCS_D + d];
     }
+    attrs->i[FCS_CONV_SPLIT] = tiled && t[0].split;
     in[0] = fcs_box_whole(a->in[0]);
     in[1] = fcs_box_whole(a->in[1]);
     in[0].lo[FCS_N] = out->lo[FCS_N];
@@ -330,6 +332,8 @@ static const fcs_attr conv_dx_attrs[] = {
     ATTR("size", FCS_CONV_SIZE, 0, LARGEST, 0, "size of the result, D,H,W; 0: the smallest"),
     FORM,
     ORIGIN,
+    {"split", 'i', FCS_CONV_SPLIT, 1, 0, 1, 0,
+     "minimal filtering, stride > 1: 1 gives each of the interleaved results tiles of its own"},
 };
 static const fcs_attr conv_dw_attrs[] = {
     STRIDE,
@@ -370,7 +374,7 @@ const fcs_op fcs_op_conv_dx = {
     .min_in = 2,
     .max_in = 2,
     .attrs = conv_dx_attrs,
-    .n_attrs = 7,
+    .n_attrs = 8,
     .shape = conv_dx_shape,
     .grad = conv_dx_grad,
     .flops = conv_dx_flops,

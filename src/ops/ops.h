@@ -11,7 +11,8 @@
  *          (a transposed convolution is conv_dx applied forward; pad_lo, pad_hi are then its
  * cropping) conv_dw: inputs x, gy; the adjoint in w; SIZE is the kernel's size. Pads may be below 0
  * in windows: pixels of x that conv does not read. FORM: results of a tile of minimal filtering
- * (tiling.h); ORIGIN: where the result's first pixel lies in the whole image, for its tiles. */
+ * (tiling.h); ORIGIN: where the result's first pixel lies in the whole image, for its tiles; SPLIT
+ * (one value, of conv_dx): whether written images have tiles of their own. */
 enum fcs_conv_attr {
     FCS_CONV_STRIDE = 0,
     FCS_CONV_DILATION = 3,
@@ -19,7 +20,8 @@ enum fcs_conv_attr {
     FCS_CONV_PAD_HI = 9,
     FCS_CONV_SIZE = 12,
     FCS_CONV_FORM = 15,
-    FCS_CONV_ORIGIN = 18
+    FCS_CONV_ORIGIN = 18,
+    FCS_CONV_SPLIT = 21
 };
 /* matmul: rows are N, columns C: y[M,K'] = op(a) op(b); i[0] transposes a, i[1] transposes b. */
 enum fcs_matmul_attr { FCS_MATMUL_TA = 0, FCS_MATMUL_TB = 1 };

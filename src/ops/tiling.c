@@ -17,52 +17,68 @@ static int64_t ceil_div(int64_t a, int64_t b) { return -floor_div(-a, b); }
 
 /* ---- geometry ---- */
 
-/* Where the tiles of one interleaved image lie: tile t begins at q = first + results * t of its
- * lattice, and reads or writes base + step * q. */
+/* Where the tiles of one interleaved image lie: tile t of written image v begins at q = first[v] +
+ * results * t of its lattice, and reads read[v] + read_step * q, or writes write[v] + write_step *
+ * q. */
 typedef struct image {
     int64_t read, read_step, write[FCS_TILE_STRIDE], write_step;
-    int64_t first, tiles;
+    int64_t first[FCS_TILE_STRIDE], tiles;
 } image;
 
-/* The lattices and a q at which a tile begins. */
-static int64_t image_lattices(const fcs_tiling *t, int64_t r, image *i)
+/* The lattices and, for each written image, a q at which a tile begins. */
+static void image_lattices(const fcs_tiling *t, int64_t r, image *i, int64_t *anchor)
 {
     fcs_conv_dims d = t->dims;
     if (d.stride == 1) {
         i->read = t->adjoint ? r + d.pad - (d.kernel - 1) * d.dilation : r - d.pad;
         i->read_step = i->write_step = d.dilation;
         i->write[0] = r;
-        return -floor_div(t->origin + r, d.dilation);
+        anchor[0] = -floor_div(t->origin + r, d.dilation);
+        return;
     }
     if (!t->adjoint) {
         i->read = -d.pad;
         i->read_step = d.stride;
         i->write[0] = 0;
         i->write_step = 1;
-        return -t->origin;
+        anchor[0] = -t->origin;
+        return;
     }
     i->read = 0;
     i->read_step = 1;
     i->write_step = d.stride;
-    for (int64_t v = 0; v < d.stride; v++)
-        i->write[v] = v - d.stride * fcs_axis_adjoint(d, v).offset;
-    int64_t v = (d.stride - t->origin % d.stride) % d.stride;
-    return fcs_axis_adjoint(d, v).offset - (t->origin + v) / d.stride;
+    /* where the whole image's first pixel of each lies; together: where its first pixel does */
+    int64_t together = (d.stride - t->origin % d.stride) % d.stride;
+    for (int64_t v = 0; v < d.stride; v++) {
+        int64_t offset = fcs_axis_adjoint(d, v).offset;
+        i->write[v] = v - d.stride * offset;
+        anchor[v] = offset + ((t->origin + v) % d.stride - t->origin - v) / d.stride;
+    }
+    for (int64_t v = 0, whole = anchor[together]; v < d.stride && !t->split; v++)
+        anchor[v] = whole;
 }
 
 static int64_t written(const fcs_tiling *t) { return t->adjoint ? t->dims.x : t->dims.y; }
 
 static void image_of(const fcs_tiling *t, int64_t r, image *i)
 {
-    int64_t anchor = image_lattices(t, r, i), lo = INT64_MAX, hi = INT64_MIN;
+    int64_t anchor[FCS_TILE_STRIDE], begin[FCS_TILE_STRIDE], last[FCS_TILE_STRIDE];
+    image_lattices(t, r, i, anchor);
     for (int64_t v = 0; v < t->writes; v++) {
-        int64_t begin = ceil_div(-i->write[v], i->write_step),
-                last = floor_div(written(t) - 1 - i->write[v], i->write_step);
-        lo = begin < lo ? begin : lo;
-        hi = last > hi ? last : hi;
+        begin[v] = ceil_div(-i->write[v], i->write_step);
+        last[v] = floor_div(written(t) - 1 - i->write[v], i->write_step);
     }
-    i->first = anchor + t->results * floor_div(lo - anchor, t->results);
-    i->tiles = hi < lo ? 0 : (hi - i->first) / t->results + 1;
+    for (int64_t v = 1; v < t->writes && !t->split; v++) { /* all in the first: they share tiles */
+        begin[0] = begin[v] < begin[0] ? begin[v] : begin[0];
+        last[0] = last[v] > last[0] ? last[v] : last[0];
+    }
+    i->tiles = 0;
+    for (int64_t v = 0; v < t->writes; v++) {
+        int64_t lo = begin[t->split ? v : 0], hi = last[t->split ? v : 0];
+        i->first[v] = anchor[v] + t->results * floor_div(lo - anchor[v], t->results);
+        int64_t tiles = hi < lo ? 0 : (hi - i->first[v]) / t->results + 1;
+        i->tiles = tiles > i->tiles ? tiles : i->tiles;
+    }
 }
 
 fcs_tile_place fcs_tile_at(const fcs_tiling *t, int64_t tile)
@@ -71,11 +87,12 @@ fcs_tile_place fcs_tile_at(const fcs_tiling *t, int64_t tile)
     int64_t r = 0;
     for (image_of(t, r, &i); tile >= i.tiles; image_of(t, ++r, &i))
         tile -= i.tiles;
-    int64_t q = i.first + t->results * tile;
-    fcs_tile_place p = {
-        .read = i.read + i.read_step * q, .read_step = i.read_step, .write_step = i.write_step};
-    for (int64_t v = 0; v < t->writes; v++)
+    fcs_tile_place p = {.read_step = i.read_step, .write_step = i.write_step};
+    for (int64_t v = 0; v < t->writes; v++) {
+        int64_t q = i.first[v] + t->results * tile;
+        p.read[v] = i.read + i.read_step * q;
         p.write[v] = i.write[v] + i.write_step * q;
+    }
     return p;
 }
 
@@ -102,8 +119,9 @@ void fcs_tiles_reads(const fcs_tiling *t, int64_t from, int64_t to, int64_t *lo,
                     last = floor_div(to - 1 - i.write[v], i.write_step);
             if (last < begin)
                 continue;
-            begin = i.first + floor_div(begin - i.first, t->results) * t->results;
-            last = i.first + floor_div(last - i.first, t->results) * t->results + t->points - 1;
+            int64_t first = i.first[v];
+            begin = first + floor_div(begin - first, t->results) * t->results;
+            last = first + floor_div(last - first, t->results) * t->results + t->points - 1;
             begin = i.read + i.read_step * begin;
             last = i.read + i.read_step * last + t->reads;
             *lo = begin < *lo ? begin : *lo;
@@ -143,14 +161,15 @@ static int find_form(int64_t results, int64_t taps)
 }
 
 /* The axis with tiles of so many results (1: no form). False where that cannot be. */
-static bool tile_axis(const problem *p, int axis, int64_t origin, int64_t results, fcs_tiling *t)
+static bool tile_axis(const problem *p, int axis, int64_t origin, int64_t results, bool split,
+                      fcs_tiling *t)
 {
     fcs_conv_dims d = p->dims[axis];
     int64_t taps = (d.kernel + d.stride - 1) / d.stride;
     bool plain = d.kernel == 1 && d.stride == 1;
     if (plain)
         results = 1;
-    *t = (fcs_tiling){.dims = d, .adjoint = p->adjoint, .origin = origin};
+    *t = (fcs_tiling){.dims = d, .adjoint = p->adjoint, .origin = origin, .split = split};
     if ((d.stride > 1 && d.dilation > 1) || d.stride > FCS_TILE_STRIDE || (taps < 2 && !plain) ||
         taps + results - 1 > FCS_TILE_POINTS)
         return false;
@@ -183,17 +202,19 @@ static double tiling_cost(const problem *p, const fcs_tiling t[3])
 {
     double points = 1, tiles = (double)p->x.n[FCS_N], ci = (double)p->w.n[FCS_C],
            co = (double)p->w.n[FCS_N];
-    double in = p->adjoint ? co : ci, out = p->adjoint ? ci : co;
+    double in = p->adjoint ? co : ci, out = p->adjoint ? ci : co, read_again = 1;
     for (int i = 0; i < 3; i++) {
         points *= t[i].points;
         tiles *= (double)t[i].tiles;
         in *= (double)t[i].reads;
         out *= (double)t[i].writes;
+        read_again *= t[i].split ? (double)t[i].writes : 1;
     }
     if (points > FCS_TILING_POINTS)
         return -1;
     double each = weight_cost + stream_cost(points * in * out) * ceil(tiles / FCS_TILE_BLOCK);
-    return points * (tiles * (in * out + in_cost * in + out_cost * out) + each * in * out);
+    return points *
+           (tiles * (in * out + in_cost * in * read_again + out_cost * out) + each * in * out);
 }
 
 static double direct_cost(const problem *p)
@@ -204,32 +225,40 @@ static double direct_cost(const problem *p)
     return work;
 }
 
-/* The cheapest of all combinations of forms, or none. */
-static bool choose(const problem *p, const int64_t *origin, fcs_tiling best[3])
+/* The cheapest of all combinations of forms, with written images apart or not, if it is cheaper
+ * than `least`. */
+static bool choose_of(const problem *p, const int64_t *origin, bool split, double *least,
+                      fcs_tiling best[3])
 {
     enum { N = 4 }; /* results 1 .. N along each axis */
     fcs_tiling all[3][N];
     bool fits[3][N], found = false;
-    double least = direct_cost(p) / least_gain;
-    if (p->w.n[FCS_N] < 16 || p->w.n[FCS_C] < 16)
-        return false;
     for (int d = 0; d < 3; d++)
         for (int i = 0; i < N; i++)
-            fits[d][i] =
-                (i == 0 || p->dims[d].kernel > 1) && tile_axis(p, d, origin[d], i + 1, &all[d][i]);
+            fits[d][i] = (i == 0 || p->dims[d].kernel > 1) &&
+                         tile_axis(p, d, origin[d], i + 1, split, &all[d][i]);
     for (int i = 1; i < N * N * N; i++) {
         int which[3] = {i / (N * N), i / N % N, i % N};
         if (!fits[0][which[0]] || !fits[1][which[1]] || !fits[2][which[2]])
             continue;
         fcs_tiling t[3] = {all[0][which[0]], all[1][which[1]], all[2][which[2]]};
         double cost = tiling_cost(p, t);
-        if (!(cost > 0 && cost < least))
+        if (!(cost > 0 && cost < *least))
             continue;
-        least = cost;
+        *least = cost;
         found = true;
         memcpy(best, t, sizeof t);
     }
     return found;
+}
+
+static bool choose(const problem *p, const int64_t *origin, fcs_tiling best[3])
+{
+    double least = direct_cost(p) / least_gain;
+    if (p->w.n[FCS_N] < 16 || p->w.n[FCS_C] < 16)
+        return false;
+    bool found = choose_of(p, origin, false, &least, best);
+    return (p->adjoint && choose_of(p, origin, true, &least, best)) || found;
 }
 
 /* The attribute's three values; true where all are 1, or nothing is left of them. */
@@ -240,7 +269,8 @@ static bool explicit_tiling(const problem *p, const fcs_attrs *a, fcs_tiling t[3
         return false;
     for (int d = 0; d < 3; d++) {
         int64_t form = a->i[FCS_CONV_FORM + d];
-        if (!tile_axis(p, d, a->i[FCS_CONV_ORIGIN + d], form ? form : 1, &t[d]))
+        if (!tile_axis(p, d, a->i[FCS_CONV_ORIGIN + d], form ? form : 1,
+                       p->adjoint && a->i[FCS_CONV_SPLIT], &t[d]))
             return false;
         points *= t[d].points;
         results *= t[d].results;

@@ -3,9 +3,12 @@
  * F(m, r) gives m results of an r-tap filter with m + r - 1 products (Winograd 1980; Toom-Cook),
  * here along each axis of a convolution (Lavin and Gray 2016). Dilation d makes d interleaved
  * images; stride s makes s kernels of ceil(k / s) taps that add up (conv) or write s interleaved
- * results (conv_dx). One tile reads the same pixels for all of them. Tiles are counted from the
- * whole image's first pixel, so a window of an image has the bits of the whole. conv_dw is the
- * derivative of conv's form in the kernel: it has conv's tiles. */
+ * results (conv_dx). One tile reads the same pixels for all of them, unless the tiling is split:
+ * the written images of conv_dx then have tiles of their own, each read and transformed for itself.
+ * They begin at other pixels, so that shared tiles must reach further, which costs much in images
+ * of few tiles. Tiles are counted from the whole image's first pixel, so a window of an image has
+ * the bits of the whole. conv_dw is the derivative of conv's form in the kernel: it has conv's
+ * tiles. */
 #ifndef FCS_TILING_H
 #define FCS_TILING_H
 
@@ -37,13 +40,14 @@ typedef struct fcs_tiling {
     int64_t tiles;             /* of all images */
     fcs_conv_dims dims;
     int64_t origin;
-    bool adjoint;
+    bool adjoint, split; /* split: of all three axes or none */
 } fcs_tiling;
 
-/* Point i of tile t reads pixel read + read_step * i (+ c of the c-th kernel that adds up); result
- * i of the v-th written image is pixel write[v] + write_step * i, where that lies in the image. */
+/* Point i of a tile for the v-th written image reads pixel read[v] + read_step * i (+ c of the c-th
+ * kernel that adds up); its result i is pixel write[v] + write_step * i, where that lies in the
+ * image. Unless the tiling is split, read[v] is that of all. */
 typedef struct fcs_tile_place {
-    int64_t read, read_step, write[FCS_TILE_STRIDE], write_step;
+    int64_t read[FCS_TILE_STRIDE], read_step, write[FCS_TILE_STRIDE], write_step;
 } fcs_tile_place;
 
 /* The tiling of conv, conv_dx or conv_dw along D H W by its attribute form, or, where that is 0, by

@@ -145,7 +145,7 @@ static void tile_x(const tiled *f, const work *w, int64_t n, const fcs_tile_plac
         fcs_tile_box b = {.n = n};
         int64_t c[3], xs[3], channel = strip_channel(f, w->strip + s / STRIP, c);
         for (int k = 0; k < 3; k++) {
-            b.first[k] = p[k]->read + c[k];
+            b.first[k] = p[k]->read[0] + c[k];
             b.step[k] = p[k]->read_step;
             b.count[k] = f->t[k].points;
         }

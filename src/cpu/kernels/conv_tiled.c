@@ -187,26 +187,27 @@ static tile tile_at(const tiled *f, int64_t i)
     return t;
 }
 
-/* The pixels that kernel c reads. */
-static fcs_tile_box tile_box(const tiled *f, const tile *t, const int64_t c[3])
+/* The pixels that kernel c reads for written image v. */
+static fcs_tile_box tile_box(const tiled *f, const tile *t, const int64_t c[3], const int64_t v[3])
 {
     fcs_tile_box b = {.n = t->n};
     for (int k = 0; k < 3; k++) {
-        b.first[k] = t->place[k]->read + c[k];
+        b.first[k] = t->place[k]->read[v[k]] + c[k];
         b.step[k] = t->place[k]->read_step;
         b.count[k] = f->t[k].points;
     }
     return b;
 }
 
-static void tile_in(const tiled *f, const tile *t, float *v, float *patch)
+/* Of all written images, or of that one. */
+static void tile_in(const tiled *f, const tile *t, const int64_t of[3], float *v, float *patch)
 {
     int64_t ys[3] = {f->plane_in * f->t[1].points * f->t[2].points, f->plane_in * f->t[2].points,
                      f->plane_in};
     for (int64_t i = 0; i < f->reads; i++, v += f->in.cs) {
         int64_t c[3], xs[3];
         fcs_split(i, f->t[1].reads, f->t[2].reads, c);
-        fcs_tile_box box = tile_box(f, t, c);
+        fcs_tile_box box = tile_box(f, t, c, of);
         const float *x = fcs_tile_pixels(&f->in, &box, 0, f->in.cs, xs, patch);
         for (int64_t lane = 0; lane < f->in.cs; lane += FCS_VLEN)
             FCS_SYM(transform)(&f->forward, x + lane, xs, v + lane, ys);
@@ -277,10 +278,8 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
         int64_t first = item * f->block, count = least(f->block, f->tiles - first),
                 rows = (count + FCS_MR - 1) / FCS_MR * FCS_MR;
         tile t[FCS_TILE_BLOCK];
-        for (int64_t i = 0; i < count; i++) {
+        for (int64_t i = 0; i < count; i++)
             t[i] = tile_at(f, first + i);
-            tile_in(f, &t[i], v + i * f->depth, patch);
-        }
         for (int64_t p = 0; p < f->points && rows > count; p++)
             memset(v + p * f->plane_in + count * f->depth, 0,
                    (size_t)((rows - count) * f->depth) * sizeof *v);
@@ -288,6 +287,8 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
             int64_t width, written[3], chunk = i % f->chunks;
             const float *w = chunk_weights(f, i / f->chunks, chunk, &width);
             fcs_split(i / f->chunks, f->t[1].writes, f->t[2].writes, written);
+            for (int64_t k = 0; k < count && (i == 0 || (f->t[0].split && chunk == 0)); k++)
+                tile_in(f, &t[k], written, v + k * f->depth, patch);
             block_product(f, v, w, rows, width, m);
             for (int64_t k = 0; k < count; k++)
                 tile_out(f, &t[k], written, m + k * width, chunk * CHUNK, width);
