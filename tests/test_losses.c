@@ -227,6 +227,50 @@ static void test_features(void)
     fcs_tensor_free(y);
 }
 
+static double isotropy_of(fcs_shape s, const double *v)
+{
+    fcs_graph *g = fcs_graph_new(ctx);
+    fcs_tensor *x = tensor_of("fake", s, v);
+    fcs_loss_terms t = {.fake = fcs_read(g, x)};
+    double loss = value(fcs_loss_find("isotropy")->generator(&t));
+    fcs_graph_free(g);
+    fcs_tensor_free(x);
+    return loss;
+}
+
+/* Ramps: differences are the same everywhere, so that the tensor is their outer product. */
+static double ramps(const double first[3], const double second[3], bool volumes)
+{
+    const double *slope[2] = {first, second};
+    double v[2 * 8];
+    const fcs_shape s = fcs_shape_of(2, 1, volumes ? 2 : 1, 2, 2);
+    const int depth = volumes ? 2 : 1;
+    for (int i = 0; i < 2 * 4 * depth; i++) {
+        const double *of = slope[i / (4 * depth)];
+        v[i] = 0.25 + of[0] * (i % 2) + of[1] * (i / 2 % 2) + of[2] * (i / 4 % depth);
+    }
+    return isotropy_of(s, v);
+}
+
+/* E of a ramp along x in 2D: diag(1, -1); along the diagonal: 0 with 1 beside; along z in 3D:
+ * diag(-1, -1, 2). */
+static void test_isotropy(void)
+{
+    const double x[3] = {0.5, 0, 0}, y[3] = {0, 2, 0}, xy[3] = {1, 1, 0}, z[3] = {0, 0, 3},
+                 xyz[3] = {1, -1, 1};
+    CHECK_NEAR(ramps(x, x, false), 2, 1e-5);
+    CHECK_NEAR(ramps(x, y, false), -2, 1e-5);
+    CHECK_NEAR(ramps(xy, xy, false), 2, 1e-5);
+    CHECK_NEAR(ramps(x, xy, false), 0, 1e-5);
+    CHECK_NEAR(ramps(z, z, true), 6, 1e-5);
+    CHECK_NEAR(ramps(x, z, true), -3, 1e-5);
+    CHECK_NEAR(ramps(xyz, xyz, true), 6, 1e-5);
+    CHECK_NEAR(ramps(z, xyz, true), 0, 1e-5);
+    /* a single pixel has no direction */
+    const double dot[18] = {0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0};
+    CHECK_NEAR(isotropy_of(fcs_shape_of(2, 1, 1, 3, 3), dot), 0, 1e-5);
+}
+
 int main(void)
 {
     static const struct {
@@ -238,6 +282,7 @@ int main(void)
         {"gradient_penalty", 16}, /* (5 - 1)^2 */
         {"share", 0.125},         /* mean of the fakes 0, of the data 0.125 */
         {"flatness", 2},          /* less their means: (2, -2) and (1, -1) */
+        {"isotropy", 0},          /* of lines; the rest in test_isotropy */
     };
     if (fcs_open(&ctx, NULL) != FCS_OK)
         return 1;
@@ -256,6 +301,7 @@ int main(void)
     }
     test_encoder();
     test_features();
+    test_isotropy();
     fcs_close(ctx);
     return test_end();
 }

@@ -75,26 +75,93 @@ static fcs_node *share(fcs_loss_terms *t)
     return fcs_affine(sum, 1 / images, 0);
 }
 
-/* The mean square of what all images have in common at a place, beyond their own means: for A_i an
- * image less its mean (by channel), the mean over pairs i != j of A_i A_j, averaged over places and
- * summed over channels. Images are independent, so that its expected value is the mean square of
- * their expected image, which is flat in a texture without edges and period; values below 0 are
- * noise. */
+static bool several(const fcs_loss_terms *t, const char *name)
+{
+    if (t->fake->shape.n[FCS_N] > 1)
+        return true;
+    fcs_fail(t->net->error, FCS_FAILED,
+             "loss.%s compares the images of a batch, and there is one: set train.batch (slices: "
+             "train.generator_batch) to 2 or more",
+             name);
+    return false;
+}
+
+/* For x of N independent images, the mean over pairs i != j of x_i x_j, summed over the rest: its
+ * expected value is the square of x's, without the variance that x^2 would add. */
+static fcs_node *mean_of_pairs(fcs_node *x)
+{
+    double n = (double)x->shape.n[FCS_N];
+    fcs_node *of_sum = fcs_sum(fcs_unary("square", fcs_sum(x, "n")), "ncdhw");
+    fcs_node *of_each = fcs_sum(fcs_unary("square", x), "ncdhw");
+    return fcs_affine(fcs_sub(of_sum, of_each), 1 / (n * (n - 1)), 0);
+}
+
+/* The mean square over places, summed over channels, of what images have in common at a place
+ * beyond their own means: the expected image of a texture without edges and period is flat. Values
+ * below 0 are noise. */
 static fcs_node *flatness(fcs_loss_terms *t)
 {
-    int64_t images = t->fake->shape.n[FCS_N];
-    if (images < 2) {
-        fcs_fail(t->net->error, FCS_FAILED,
-                 "loss.flatness compares the images of a batch, and there is one: set train.batch "
-                 "(slices: train.generator_batch) to 2 or more");
+    const fcs_shape s = t->fake->shape;
+    double places = (double)(fcs_shape_count(s) / (s.n[FCS_N] * s.n[FCS_C]));
+    if (!several(t, "flatness"))
         return NULL;
+    return fcs_affine(mean_of_pairs(fcs_sub(t->fake, fcs_mean(t->fake, "dhw"))), 1 / places, 0);
+}
+
+/* x[.. + 1 along axis] + sign x[..] */
+static fcs_node *neighbours(fcs_node *x, int axis, double sign)
+{
+    fcs_node *side[2] = {NULL};
+    for (int i = 0; i < 2 && x; i++) {
+        fcs_attrs a;
+        memset(&a, 0, sizeof a);
+        a.i[i * FCS_DIMS + axis] = 1;
+        side[i] = fcs_op_node(x->graph, "crop", &a, 1, &x);
     }
-    double pairs = (double)(images * (images - 1)),
-           places = (double)(fcs_shape_count(t->fake->shape) / (images * t->fake->shape.n[FCS_C]));
-    fcs_node *off = fcs_sub(t->fake, fcs_mean(t->fake, "dhw"));
-    fcs_node *of_sum = fcs_sum(fcs_unary("square", fcs_sum(off, "n")), "ncdhw");
-    fcs_node *of_each = fcs_sum(fcs_unary("square", off), "ncdhw");
-    return fcs_affine(fcs_sub(of_sum, of_each), 1 / (pairs * places), 0);
+    return side[0] ? fcs_add(side[0], fcs_affine(side[1], sign, 0)) : NULL;
+}
+
+/* Differences along `axis` in cells of two pixels along each axis, summed over the others: of a
+ * cell and its mirror image they are the same but for the sign, so that edges across the grid's
+ * diagonals count alike, which plain differences between neighbours would not do. */
+static fcs_node *slope_along(fcs_node *x, int axis)
+{
+    fcs_node *y = x;
+    for (int d = FCS_D; d <= FCS_W && y; d++)
+        if (x->shape.n[d] > 1)
+            y = neighbours(y, d, d == axis ? -1 : 1);
+    return y;
+}
+
+/* For T_ij = mean over an image of (slope along i)(slope along j), by channel, and E = T
+ * / (its trace / axes) - identity: the mean over pairs of images of E : E', summed over channels. T
+ * is the tensor of interfaces' directions (Schroeder-Turk et al. 2011, W_1^02 but for a factor): E
+ * is 0 where they have none. */
+static fcs_node *isotropy(fcs_loss_terms *t)
+{
+    fcs_node *slopes[3], *tensor[3][3], *trace = NULL, *loss = NULL;
+    int n = 0;
+    if (!several(t, "isotropy"))
+        return NULL;
+    for (int d = FCS_D; d <= FCS_W; d++)
+        if (t->fake->shape.n[d] > 1)
+            slopes[n++] = slope_along(t->fake, d);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j <= i; j++) {
+            tensor[i][j] = fcs_mean(fcs_mul(slopes[i], slopes[j]), "dhw");
+            if (i == j)
+                trace = trace ? fcs_add(trace, tensor[i][i]) : tensor[i][i];
+        }
+    if (n < 2)
+        return fcs_constant(t->fake->graph, 0);
+    trace = fcs_affine(trace, 1.0 / n, 1e-12); /* images of one value have no directions */
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j <= i; j++) {
+            fcs_node *part = fcs_affine(fcs_div(tensor[i][j], trace), 1, i == j ? -1 : 0);
+            fcs_node *square = fcs_affine(mean_of_pairs(part), i == j ? 1 : 2, 0);
+            loss = loss ? fcs_add(loss, square) : square;
+        }
+    return loss;
 }
 
 const fcs_loss fcs_loss_weight_decay = {
@@ -126,4 +193,9 @@ const fcs_loss fcs_loss_flatness = {
     .name = "flatness",
     .text = "mean square of what the fakes have in common at a place: edges, a period",
     .generator = flatness,
+};
+const fcs_loss fcs_loss_isotropy = {
+    .name = "isotropy",
+    .text = "how far the directions of the fakes' interfaces are from equal in number",
+    .generator = isotropy,
 };
