@@ -176,6 +176,9 @@ echo 'no picture' > bad/notes.txt
 expect 0 '3 files skipped' train dsgan-tiny --data mixed -o one --steps 1 --threads 1 --set data.size=64 --set train.batch=1 \
     --set train.calibration=1 --set train.samples=1
 for name in cut.png small.png notes.txt; do grep -q "skipped: .*mixed/$name" err || fail "$name is not named: $(cat err)"; done
+expect 0 '2 images used, 1 files skipped' evaluate mixed ti.png --metrics tv_isotropic --crops 4 --crop 20
+grep -q "skipped: .*mixed/cut.png" err || fail "cut.png is not named: $(cat err)"
+expect 1 '^facies: bad/cut.png: .*cut-off PNG' evaluate bad ti.png
 train 1 'none of its 2 files' dsgan-tiny --data bad -o new
 rm mixed/cut.png mixed/small.png mixed/notes.txt
 expect 0 '1 images used' train dsgan-tiny --data mixed -o alone --steps 1 --threads 1 --set data.size=64 --set train.batch=1 \

@@ -90,6 +90,27 @@ static fcs_status folder_list(fcs_error *e, const char *path, char ***out, size_
     return FCS_OK;
 }
 
+/* Those of a folder that can be read; the others are named. */
+static fcs_status add_readable(fcs_context *ctx, const char *path, char *const *names, size_t n,
+                               fcs_set *set)
+{
+    size_t skipped = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (ctx->interrupted)
+            return fcs_fail(&ctx->error, FCS_INTERRUPTED, "%s: interrupted while reading", path);
+        size_t before = set->n;
+        if (set_add(ctx, set, names[i]) == FCS_OK)
+            continue;
+        if (set->n > before || ++skipped == n) /* no memory for its name; or none is left */
+            return FCS_FAILED;
+        fcs_note(ctx, "skipped: %s", ctx->error.message);
+        fcs_error_clear(&ctx->error);
+    }
+    if (skipped)
+        fcs_note(ctx, "%s: %zu images used, %zu files skipped", path, n - skipped, skipped);
+    return FCS_OK;
+}
+
 /* The images of a file or folder, as they are. */
 static fcs_status read_files(fcs_context *ctx, const char *path, fcs_set *set)
 {
@@ -104,8 +125,7 @@ static fcs_status read_files(fcs_context *ctx, const char *path, fcs_set *set)
     fcs_status status = folder_list(&ctx->error, path, &names, &n);
     if (status != FCS_OK)
         return status;
-    for (size_t i = 0; i < n && status == FCS_OK; i++)
-        status = set_add(ctx, set, names[i]);
+    status = add_readable(ctx, path, names, n, set);
     names_free(names, n);
     return status;
 }

@@ -71,7 +71,8 @@ static fcs_status make_images(entry *it, int number, const fcs_compare_options *
         fcs_note(ctx, "note: %s makes volumes: generate some and use facies evaluate", it->name);
         return FCS_OK;
     }
-    it->images = fcs_format(&ctx->error, "%s/%d", top, number);
+    const char *base = strrchr(it->name, '/'); /* messages name the folder */
+    it->images = fcs_format(&ctx->error, "%s/%d-%s", top, number, base ? base + 1 : it->name);
     char *path = it->images ? fcs_format(&ctx->error, "%s/image.png", it->images) : NULL;
     fcs_status status = path ? FCS_OK : FCS_FAILED;
     if (status == FCS_OK && mkdir(it->images, 0700))
