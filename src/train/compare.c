@@ -344,12 +344,6 @@ static fcs_status add_images(fcs_run *run, fcs_page *page, bool real, const char
     return status;
 }
 
-static const char *file_of(const entry *it)
-{
-    const char *path = it->run->data_path, *name = strrchr(path, '/');
-    return name ? name + 1 : path;
-}
-
 /* Crops of what the run was trained on, unless they are on the page already. */
 static fcs_status add_real(const entry *list, int i, fcs_page *page)
 {
@@ -359,8 +353,9 @@ static fcs_status add_real(const entry *list, int i, fcs_page *page)
                 (list[k].run->data && !strcmp(list[k].run->data_path, list[i].run->data_path) &&
                  fcs_recipe_number(list[k].run->recipe, "data.size") ==
                      fcs_recipe_number(list[i].run->recipe, "data.size"));
-    char title[120];
-    snprintf(title, sizeof title, "Real: %.100s", file_of(&list[i]));
+    char data[280], title[300];
+    fcs_run_data_name(list[i].run, data, sizeof data);
+    snprintf(title, sizeof title, "Real: %s", data);
     return shown ? FCS_OK : add_images(list[i].run, page, true, title);
 }
 
@@ -438,10 +433,11 @@ static fcs_status add_runs(fcs_error *e, fcs_page *page, const entry *list, int 
     fcs_status status = t ? FCS_OK : FCS_FAILED;
     for (int i = 0; i < n && status == FCS_OK; i++) {
         const fcs_recipe *r = list[i].run->recipe;
+        char data[280];
+        fcs_run_data_name(list[i].run, data, sizeof data);
         status = fcs_table_add(e, t, "sssidds", list[i].name, fcs_recipe_word(r, "name"),
                                fcs_recipe_word(r, "title"), list[i].run->step,
-                               fcs_recipe_number(r, "train.batch"), seconds_of(&list[i]),
-                               file_of(&list[i]));
+                               fcs_recipe_number(r, "train.batch"), seconds_of(&list[i]), data);
     }
     if (status == FCS_OK)
         fcs_page_table(page, t, NULL);

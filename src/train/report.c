@@ -553,11 +553,11 @@ static fcs_status fill_page(fcs_run *run, fcs_page *page, bool metrics)
     fcs_log_data log;
     const char *title = fcs_recipe_word(run->recipe, "title"),
                *name = fcs_recipe_word(run->recipe, "name");
-    const char *file = strrchr(run->data_path, '/');
-    char subtitle[512];
+    char data[280], subtitle[600];
     fcs_status s = fcs_log_load(run, &log);
-    snprintf(subtitle, sizeof subtitle, "%.250s%slearned from %.200s", title,
-             title[0] ? " \xc2\xb7 " : "", file ? file + 1 : run->data_path);
+    fcs_run_data_name(run, data, sizeof data);
+    snprintf(subtitle, sizeof subtitle, "%.250s%slearned from %s", title,
+             title[0] ? " \xc2\xb7 " : "", data);
     fcs_page_begin(page, name, subtitle);
     if (!s) {
         add_figures(run, page, &log);

@@ -100,6 +100,22 @@ static fcs_status open_data(fcs_run *run)
     return s ? s : check_count(run);
 }
 
+static const char *file_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+void fcs_run_data_name(const fcs_run *run, char *text, size_t size)
+{
+    char *const *axes = run->axis_paths;
+    if (axes[0])
+        snprintf(text, size, "%.80s (x), %.80s (y), %.80s (z)", file_of(axes[0]), file_of(axes[1]),
+                 file_of(axes[2]));
+    else
+        snprintf(text, size, "%.250s", file_of(run->data_path));
+}
+
 void fcs_run_fitting(const fcs_run *run, fcs_evaluate_options *o)
 {
     const char *resize = fcs_recipe_word(run->recipe, "data.resize");

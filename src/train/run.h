@@ -29,6 +29,8 @@ char *fcs_run_path(fcs_run *run,
 /* Opens what the run was trained on, as data.txt names it: data_path, which is set even where the
  * rest fails, and data. Of runs opened to generate, which have neither. */
 fcs_status fcs_run_data(fcs_run *run);
+/* Its file's name, or those of the images perpendicular to x, y and z. */
+void fcs_run_data_name(const fcs_run *run, char *text, size_t size);
 /* Measures the frozen statistics that generation uses, once per step. */
 fcs_status fcs_run_calibrate(fcs_run *run);
 /* One step, its numbers checked to be finite; log and schedule are the caller's. */
