@@ -75,37 +75,25 @@ static fcs_node *share(fcs_loss_terms *t)
     return fcs_affine(sum, 1 / images, 0);
 }
 
-static bool several(const fcs_loss_terms *t, const char *name)
-{
-    if (t->fake->shape.n[FCS_N] > 1)
-        return true;
-    fcs_fail(t->net->error, FCS_FAILED,
-             "loss.%s compares the images of a batch, and there is one: set train.batch (slices: "
-             "train.generator_batch) to 2 or more",
-             name);
-    return false;
-}
-
-/* For x of N independent images, the mean over pairs i != j of x_i x_j, summed over the rest: its
- * expected value is the square of x's, without the variance that x^2 would add. */
-static fcs_node *mean_of_pairs(fcs_node *x)
-{
-    double n = (double)x->shape.n[FCS_N];
-    fcs_node *of_sum = fcs_sum(fcs_unary("square", fcs_sum(x, "n")), "ncdhw");
-    fcs_node *of_each = fcs_sum(fcs_unary("square", x), "ncdhw");
-    return fcs_affine(fcs_sub(of_sum, of_each), 1 / (n * (n - 1)), 0);
-}
-
 /* The mean square over places, summed over channels, of what images have in common at a place
- * beyond their own means: the expected image of a texture without edges and period is flat. Values
- * below 0 are noise. */
+ * beyond their own means: for A_i an image less its mean, the mean over pairs i != j of A_i A_j.
+ * Images are independent, so that its expected value is the square of the expected A, without the
+ * variance that A^2 would add; A is flat in a texture without edges and period. Values below 0 are
+ * noise. */
 static fcs_node *flatness(fcs_loss_terms *t)
 {
     const fcs_shape s = t->fake->shape;
-    double places = (double)(fcs_shape_count(s) / (s.n[FCS_N] * s.n[FCS_C]));
-    if (!several(t, "flatness"))
+    double n = (double)s.n[FCS_N], places = (double)fcs_shape_count(s) / n / (double)s.n[FCS_C];
+    if (n < 2) {
+        fcs_fail(t->net->error, FCS_FAILED,
+                 "loss.flatness compares the images of a batch, and there is one: set train.batch "
+                 "(slices: train.generator_batch) to 2 or more");
         return NULL;
-    return fcs_affine(mean_of_pairs(fcs_sub(t->fake, fcs_mean(t->fake, "dhw"))), 1 / places, 0);
+    }
+    fcs_node *off = fcs_sub(t->fake, fcs_mean(t->fake, "dhw"));
+    fcs_node *of_sum = fcs_sum(fcs_unary("square", fcs_sum(off, "n")), "ncdhw");
+    fcs_node *of_each = fcs_sum(fcs_unary("square", off), "ncdhw");
+    return fcs_affine(fcs_sub(of_sum, of_each), 1 / (n * (n - 1) * places), 0);
 }
 
 /* x[.. + 1 along axis] + sign x[..] */
@@ -133,22 +121,19 @@ static fcs_node *slope_along(fcs_node *x, int axis)
     return y;
 }
 
-/* For T_ij = mean over an image of (slope along i)(slope along j), by channel, and E = T
- * / (its trace / axes) - identity: the mean over pairs of images of E : E', summed over channels. T
- * is the tensor of interfaces' directions (Schroeder-Turk et al. 2011, W_1^02 but for a factor): E
- * is 0 where they have none. */
+/* For T_ij = mean over all images of (slope along i)(slope along j), by channel, and E = T / (its
+ * trace / axes) - identity: E : E, summed over channels. T is the tensor of interfaces' directions
+ * (Schroeder-Turk et al. 2011, W_1^02 but for a factor): E is 0 where no direction is preferred. */
 static fcs_node *isotropy(fcs_loss_terms *t)
 {
     fcs_node *slopes[3], *tensor[3][3], *trace = NULL, *loss = NULL;
     int n = 0;
-    if (!several(t, "isotropy"))
-        return NULL;
     for (int d = FCS_D; d <= FCS_W; d++)
         if (t->fake->shape.n[d] > 1)
             slopes[n++] = slope_along(t->fake, d);
     for (int i = 0; i < n; i++)
         for (int j = 0; j <= i; j++) {
-            tensor[i][j] = fcs_mean(fcs_mul(slopes[i], slopes[j]), "dhw");
+            tensor[i][j] = fcs_mean(fcs_mul(slopes[i], slopes[j]), "ndhw");
             if (i == j)
                 trace = trace ? fcs_add(trace, tensor[i][i]) : tensor[i][i];
         }
@@ -158,7 +143,8 @@ static fcs_node *isotropy(fcs_loss_terms *t)
     for (int i = 0; i < n; i++)
         for (int j = 0; j <= i; j++) {
             fcs_node *part = fcs_affine(fcs_div(tensor[i][j], trace), 1, i == j ? -1 : 0);
-            fcs_node *square = fcs_affine(mean_of_pairs(part), i == j ? 1 : 2, 0);
+            fcs_node *square = fcs_sum(fcs_unary("square", part), "ncdhw");
+            square = fcs_affine(square, i == j ? 1 : 2, 0);
             loss = loss ? fcs_add(loss, square) : square;
         }
     return loss;

@@ -14,7 +14,7 @@ enum {
     BLOCK = 32,            /* tiles summed in one go */
     BLOCKS = 8,            /* blocks of a part, if memory allows: longer sums pass the bound */
     STRIP = 16,            /* channels are grouped by so many */
-    SUM_FLOATS = 1 << 18,  /* wanted size of a group's sums */
+    SUM_FLOATS = 1 << 19,  /* wanted size of a group's sums */
     PARTS = 16,            /* work items wanted, by parts of the tiles if need be */
     PART_FLOATS = 1 << 21, /* of all parts' results */
     THIRD = FCS_MR / 3
