@@ -87,6 +87,17 @@ static float *values_of(const fcs_tensor *t)
     return v;
 }
 
+/* What makes all axes alike is left out, and saved so, where each has its image. */
+static void test_alike(void)
+{
+    for (int axes = 0; axes < 2; axes++) {
+        fcs_run *run = run_of((const char *[]){"loss.isotropy=3", NULL}, NULL, axes);
+        CHECK_NEAR(fcs_recipe_number(run->recipe, "loss.isotropy"), axes ? 0 : 3, 0);
+        CHECK(fcs_run_one_step(run) == FCS_OK);
+        fcs_run_close(run);
+    }
+}
+
 /* Voxel (x, y, z) is in one section across each axis; the critics must be shown the same value, at
  * the place where images perpendicular to that axis have it. Shares of phases add up to 1. */
 static void test_sections(void)
@@ -431,6 +442,7 @@ int main(void)
     draw(picture, false);
     draw(other, true);
     test_sections();
+    test_alike();
     test_positions();
     test_learns();
     test_resume(false);

@@ -40,6 +40,7 @@ typedef struct fcs_loss {
     bool of_encoder, of_discriminator; /* a term of schemes that have this net only */
     bool of_images;     /* needs the discriminator's gradient in an image: no batch norm in it */
     bool of_parameters; /* a function of the weights alone */
+    bool of_alike;      /* for data alike along all axes: left out where each has its own */
     bool warmed;        /* its weight grows from 0 (fcs_loss_terms.warmth) */
     /* Scalars; NULL on failure. A missing function: not part of that net's loss. */
     fcs_node *(*discriminator)(fcs_loss_terms *t);

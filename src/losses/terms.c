@@ -183,5 +183,6 @@ const fcs_loss fcs_loss_flatness = {
 const fcs_loss fcs_loss_isotropy = {
     .name = "isotropy",
     .text = "how far the directions of the fakes' interfaces are from equal in number",
+    .of_alike = true,
     .generator = isotropy,
 };

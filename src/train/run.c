@@ -1,6 +1,7 @@
 /* run.c: opening and closing runs. A run folder holds recipe.cfg, data.txt (where the training data
  * lies), log.csv, checkpoint.safetensors, samples/, report.html and lock. */
 #include "train/run.h"
+#include "losses/losses.h"
 #include "train/folder.h"
 
 #include <errno.h>
@@ -182,14 +183,25 @@ static fcs_status name_data(fcs_run *run, const fcs_data *data, int n)
     return run->data_path ? FCS_OK : FCS_FAILED;
 }
 
-/* Phases are counted once: what was found is saved with the run. */
-static fcs_status keep_channels(fcs_run *run)
+/* What the data asks for is saved with the run. Phases are counted once; terms that make all axes
+ * alike do not go with an image for each. */
+static fcs_status fit_recipe(fcs_run *run)
 {
-    char assignment[48];
-    if (!fcs_dataset_phases(run->data))
-        return FCS_OK;
-    snprintf(assignment, sizeof assignment, "data.channels=%d", fcs_dataset_channels(run->data));
-    return fcs_recipe_set(run->recipe, assignment);
+    char text[64];
+    fcs_status s = FCS_OK;
+    if (fcs_dataset_phases(run->data)) {
+        snprintf(text, sizeof text, "data.channels=%d", fcs_dataset_channels(run->data));
+        s = fcs_recipe_set(run->recipe, text);
+    }
+    for (int i = 0; i < fcs_n_losses && run->axis_paths[0] && !s; i++) {
+        snprintf(text, sizeof text, "loss.%s", fcs_losses[i]->name);
+        if (!fcs_losses[i]->of_alike || fcs_recipe_number(run->recipe, text) == 0)
+            continue;
+        snprintf(text, sizeof text, "loss.%s=0", fcs_losses[i]->name);
+        fcs_note(run->ctx, "each axis has an image of its own: %s", text);
+        s = fcs_recipe_set(run->recipe, text);
+    }
+    return s;
 }
 
 static fcs_status make_model(fcs_run *run, int channels)
@@ -275,7 +287,7 @@ fcs_status fcs_run_create(fcs_context *ctx, fcs_recipe *recipe, const fcs_data *
     if (!s)
         s = open_data(run);
     if (!s)
-        s = keep_channels(run);
+        s = fit_recipe(run);
     if (!s)
         s = make_model(run, fcs_dataset_channels(run->data));
     /* Too large a run shall not leave a folder that no other can take. */
