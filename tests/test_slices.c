@@ -43,12 +43,12 @@ static void on_log(void *user, const char *line)
 
 /* Bands of three grey levels across, or along, the rows: 12.5, 12.5 and 75 % in the first half,
  * 37.5, 12.5 and 50 % in the second. */
-static void draw(const char *path, bool rows)
+static void draw(const char *path, bool rows, int width, int height)
 {
     fcs_image *m;
-    CHECK(fcs_image_new(ctx, 64, 48, 1, 1, FCS_U8, &m) == FCS_OK);
-    for (int i = 0; i < 64 * 48; i++) {
-        int at = (rows ? i / 64 : i % 64) % 8, wide = i % 64 < 32 ? 0 : 2;
+    CHECK(fcs_image_new(ctx, width, height, 1, 1, FCS_U8, &m) == FCS_OK);
+    for (int i = 0; i < width * height; i++) {
+        int at = (rows ? i / width : i % width) % 8, wide = i % width < 32 ? 0 : 2;
         ((uint8_t *)m->data)[i] = at < 1 + wide ? 10 : at < 2 + wide ? 77 : 200;
     }
     CHECK(fcs_image_write(ctx, m, path) == FCS_OK);
@@ -415,6 +415,23 @@ static void refuse(const char *assignment, const char *words)
     fcs_recipe_free(r);
 }
 
+/* An image of one crop, fewer than the volumes of a step: it trains, and one line says what that
+ * means. */
+static void test_single(void)
+{
+    char whole[sizeof picture];
+    snprintf(whole, sizeof whole, "%s", picture);
+    snprintf(picture, sizeof picture, "test_slices_%ld_one.png", (long)getpid());
+    draw(picture, false, 16, 16);
+    notes[0] = 0;
+    fcs_run *run = run_of(NULL, NULL, false);
+    CHECK(run && fcs_run_one_step(run) == FCS_OK);
+    CHECK(strstr(notes, "just one crop"));
+    fcs_run_close(run);
+    unlink(picture);
+    snprintf(picture, sizeof picture, "%s", whole);
+}
+
 static void test_refused(void)
 {
     refuse("generator.layers.up1.kernel=5", "unequal information");
@@ -439,8 +456,8 @@ int main(void)
     CHECK(fcs_open(&ctx, &options) == FCS_OK);
     snprintf(picture, sizeof picture, "test_slices_%ld_x.png", (long)getpid());
     snprintf(other, sizeof other, "test_slices_%ld_y.png", (long)getpid());
-    draw(picture, false);
-    draw(other, true);
+    draw(picture, false, 64, 48);
+    draw(other, true, 64, 48);
     test_sections();
     test_alike();
     test_positions();
@@ -451,6 +468,7 @@ int main(void)
     test_large();
     test_formats();
     test_density();
+    test_single();
     test_refused();
     unlink(picture);
     unlink(other);

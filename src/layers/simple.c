@@ -281,6 +281,55 @@ static fcs_node *concat_build(fcs_builder *b, const fcs_value_of *v, fcs_node *c
                : NULL;
 }
 
+/* ---- what the latent is told ---- */
+static const fcs_param condition_params[] = {
+    {"factor", 'n', 1, NULL, 1, 64, NULL, "pixels per cell of the latent, along each axis"},
+};
+
+/* Channels of the input behind the random ones say what is wanted, the same everywhere: batch norm
+ * takes from a layer's channels what all images have in common, so that only layers behind the last
+ * one can be told how much. Cells are centred on the other layer's pixels. */
+static fcs_node *condition_build(fcs_builder *b, const fcs_value_of *v, fcs_node *const *in, int n)
+{
+    (void)n;
+    int64_t told = in[1]->shape.n[FCS_C] - b->latent;
+    fcs_attrs crop, enlarged, joined;
+    memset(&crop, 0, sizeof crop);
+    memset(&enlarged, 0, sizeof enlarged);
+    memset(&joined, 0, sizeof joined);
+    if (told < 1)
+        return in[0];
+    crop.i[FCS_C] = b->latent;
+    joined.i[0] = FCS_C;
+    for (int d = 0; d < 3; d++) {
+        int64_t factor = d < 3 - b->axes ? 1 : v[0].list[d];
+        int64_t cut = in[1]->shape.n[FCS_D + d] * factor - in[0]->shape.n[FCS_D + d];
+        if (cut < 0 || cut % 2)
+            return fcs_layer_fail(b, "%lld cells of %lld pixels do not cover %lld evenly",
+                                  (long long)in[1]->shape.n[FCS_D + d], (long long)factor,
+                                  (long long)in[0]->shape.n[FCS_D + d]);
+        enlarged.i[FCS_POOL_FACTOR + d] = factor;
+        enlarged.i[FCS_POOL_CROP_LO + d] = enlarged.i[FCS_POOL_CROP_HI + d] = cut / 2;
+    }
+    fcs_node *wanted = fcs_op_node(b->graph, "crop", &crop, 1, &in[1]);
+    wanted = wanted ? fcs_op_node(b->graph, "upsample", &enlarged, 1, &wanted) : NULL;
+    return wanted ? fcs_op_node(b->graph, "concat", &joined, 2, (fcs_node *[]){in[0], wanted})
+                  : NULL;
+}
+
+const fcs_layer fcs_layer_condition = {
+    .name = "condition",
+    .text =
+        "a layer's channels and what the latent is told (latent.density): from = \"LAYER,input\"",
+    .params = condition_params,
+    .n_params = 1,
+    .min_in = 2,
+    .max_in = 2,
+    .build = condition_build,
+    .sample = "from = \"input,input\"; factor = 1;",
+    .sample_in = {{2, 8, 1, 5, 4}}, /* 5 random channels, 3 that tell */
+    .sample_out = {{2, 11, 1, 5, 4}},
+};
 const fcs_layer fcs_layer_add = {
     .name = "add",
     .text = "the sum of several layers of one shape",

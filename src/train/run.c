@@ -51,13 +51,14 @@ void fcs_run_close(fcs_run *run)
 
 /* ---- data ---- */
 
-/* With crops at random places few images may be enough; tiles are all there is. */
+/* With crops at random places few images may be enough; tiles are all there is. Volumes can be made
+ * from a single crop, of which the data set says so. */
 static fcs_status check_count(const fcs_run *run)
 {
     long long n = fcs_dataset_crops(run->data),
               side = (long long)fcs_recipe_number(run->recipe, "data.size"),
               batch = (long long)fcs_recipe_number(run->recipe, "train.batch");
-    if (n >= batch)
+    if (n >= batch || fcs_scheme_rules_of(run->recipe)->volumes)
         return FCS_OK;
     return fcs_fail(
         &run->ctx->error, FCS_FAILED,
