@@ -18,6 +18,7 @@
     "  { type = \"deconv\"; name = \"up1\"; filters = 8; kernel = 4; stride = 2;"                  \
     "    pad = \"explicit\"; pad_lo = 2; pad_hi = 2; bias = false; },"                             \
     "  { type = \"batch_norm\"; }, { type = \"relu\"; },"                                          \
+    "  { type = \"condition\"; from = \"relu1,input\"; factor = 2; },"                             \
     "  { type = \"deconv\"; name = \"up2\"; filters = 0; kernel = 4; stride = 2;"                  \
     "    pad = \"explicit\"; pad_lo = 3; pad_hi = 3; bias = false; },"                             \
     "  { type = \"softmax\"; } ); };"                                                              \
@@ -389,9 +390,23 @@ static void test_density(void)
     static const double less[] = {0.125, 0.125, 0.75}, more[] = {0.375, 0.125, 0.5};
     for (int i = 0; i < 60; i++)
         CHECK(fcs_run_one_step(run) == FCS_OK);
-    CHECK(share_of(run, more) > share_of(run, less) + 0.05);
-    fcs_image *image;
-    fcs_generate_options o = {.density = less, .n_density = 2};
+    CHECK(share_of(run, more) > share_of(run, less) + 0.15); /* wanted: 0.25 more */
+    fcs_image *image, *tiled;
+    fcs_generate_options o = {.width = 40,
+                              .height = 32,
+                              .depth = 24,
+                              .seed = 5,
+                              .format = "onehot",
+                              .density = less,
+                              .n_density = 3};
+    CHECK(fcs_generate_image(run, &o, &image) == FCS_OK);
+    o.memory = 7 << 18;
+    CHECK(fcs_generate_image(run, &o, &tiled) == FCS_OK);
+    CHECK(image && tiled &&
+          memcmp(tiled->data, image->data, (size_t)image->channels * 40 * 32 * 24 * 4) == 0);
+    fcs_image_free(image);
+    fcs_image_free(tiled);
+    o = (fcs_generate_options){.density = less, .n_density = 2};
     CHECK(fcs_generate_image(run, &o, &image) == FCS_FAILED);
     CHECK(strstr(fcs_message(ctx), "2 shares given, the run has 3 phases"));
     o.density = (const double[]){0.5, 0.5, 0.5};
