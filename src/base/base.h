@@ -87,7 +87,8 @@ fcs_status fcs_file_open(fcs_error *e, fcs_file *file, const char *path);
 fcs_status fcs_file_commit(fcs_error *e, fcs_file *file);
 void fcs_file_abort(fcs_file *file);
 char *fcs_file_read(fcs_error *e, const char *path, size_t limit,
-                    size_t *size); /* whole file, NUL behind it */
+                    size_t *size);           /* whole file, NUL behind it */
+const char *fcs_file_name(const char *path); /* what is behind the last slash */
 
 /* ---- threads: the only place that knows of them ---- */
 typedef struct fcs_team fcs_team;
@@ -104,7 +105,7 @@ void fcs_parallel(fcs_team *team, int64_t n, int64_t grain, fcs_body *body, void
 /* ---- random numbers: Philox 4x32-10, counter based; the same bits on every machine ---- */
 /* Four 32-bit words for counter (c0..c3) under key (k0, k1). Equation: Salmon et al. 2011. */
 void fcs_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
-uint64_t fcs_hash(const char *s); /* FNV-1a 64, for keys from names */
+uint64_t fcs_hash(const char *s);                     /* FNV-1a 64, for keys from names */
 uint64_t fcs_hash_bytes(const void *bytes, size_t n); /* the same of any bytes */
 /* Number `index` of the stream (seed, step, name): uniform in [0,1) as k * 2^-24, or N(0,1). */
 float fcs_random_uniform(uint64_t seed, uint64_t step, uint32_t stream, uint64_t index);

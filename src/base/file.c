@@ -105,3 +105,9 @@ char *fcs_file_read(fcs_error *e, const char *path, size_t limit, size_t *size)
     fclose(f);
     return NULL;
 }
+
+const char *fcs_file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}

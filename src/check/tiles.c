@@ -51,9 +51,7 @@ static bool pixel(fcs_shape s, const int64_t at[3], int64_t *p)
     return true;
 }
 
-/* max |x| over the tile's pixels that kernel c reads for written image v, of sample n and channel
- * k.
- */
+/* Of sample n and channel k, max |x| over the tile's pixels that kernel c reads for image v. */
 static double tile_max(const tiles *g, const fcs_tile_place *place, const int64_t c[3],
                        const int64_t v[3], const double *x, int64_t n, int64_t k)
 {

@@ -232,6 +232,14 @@ static fcs_status add_file(fcs_context *ctx, fcs_error *e, fcs_dataset *d, const
     return FCS_OK;
 }
 
+void fcs_note_skipped(fcs_context *ctx, int number, const char *why)
+{
+    if (number <= NAMED_MAX)
+        fcs_note(ctx, "skipped: %s", why);
+    else if (number == NAMED_MAX + 1)
+        fcs_note(ctx, "skipped: %s; further ones are only counted", why);
+}
+
 static fcs_status add_folder(fcs_context *ctx, fcs_dataset *d, const char *path,
                              const fcs_paths *paths, fcs_stats *stats)
 {
@@ -248,10 +256,7 @@ static fcs_status add_folder(fcs_context *ctx, fcs_dataset *d, const char *path,
         if (skipped++ == 0 || (is_image && !told))
             first = own;
         told = told || is_image;
-        if (skipped <= NAMED_MAX)
-            fcs_note(ctx, "skipped: %s", own.message);
-        else if (skipped == NAMED_MAX + 1)
-            fcs_note(ctx, "skipped: %s; further ones are only counted", own.message);
+        fcs_note_skipped(ctx, skipped, own.message);
     }
     if (d->n == 0)
         return fcs_fail(&ctx->error, FCS_FAILED, "%s: none of its %d files can be used; %s", path,

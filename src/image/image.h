@@ -83,6 +83,8 @@ typedef struct fcs_dataset_options {
                            thresholds for so many, where there are more levels; "85,170": these
                            thresholds. Crops are then one-hot: a channel a phase, 0 or 1 */
 } fcs_dataset_options;
+/* Says that a folder's file is not used, of the first few by name: number 1, 2, ... */
+void fcs_note_skipped(fcs_context *ctx, int number, const char *why);
 /* Reads all files; fails on none usable, an image smaller than the crop, constant, or with NaN.
  * Notes to the log what the file is and what is done with it (folders: a summary; unusable files
  * are named, skipped and counted). In a folder with both, grey images count as RGB; where all are

@@ -293,14 +293,10 @@ static fcs_node *condition_build(fcs_builder *b, const fcs_value_of *v, fcs_node
 {
     (void)n;
     int64_t told = in[1]->shape.n[FCS_C] - b->latent;
-    fcs_attrs crop, enlarged, joined;
-    memset(&crop, 0, sizeof crop);
-    memset(&enlarged, 0, sizeof enlarged);
-    memset(&joined, 0, sizeof joined);
+    fcs_attrs crop = {.i = {0}}, enlarged = {.i = {0}};
     if (told < 1)
         return in[0];
     crop.i[FCS_C] = b->latent;
-    joined.i[0] = FCS_C;
     for (int d = 0; d < 3; d++) {
         int64_t factor = d < 3 - b->axes ? 1 : v[0].list[d];
         int64_t cut = in[1]->shape.n[FCS_D + d] * factor - in[0]->shape.n[FCS_D + d];
@@ -313,8 +309,7 @@ static fcs_node *condition_build(fcs_builder *b, const fcs_value_of *v, fcs_node
     }
     fcs_node *wanted = fcs_op_node(b->graph, "crop", &crop, 1, &in[1]);
     wanted = wanted ? fcs_op_node(b->graph, "upsample", &enlarged, 1, &wanted) : NULL;
-    return wanted ? fcs_op_node(b->graph, "concat", &joined, 2, (fcs_node *[]){in[0], wanted})
-                  : NULL;
+    return wanted ? concat_build(b, v, (fcs_node *[]){in[0], wanted}, 2) : NULL;
 }
 
 const fcs_layer fcs_layer_condition = {
@@ -330,6 +325,7 @@ const fcs_layer fcs_layer_condition = {
     .sample_in = {{2, 8, 1, 5, 4}}, /* 5 random channels, 3 that tell */
     .sample_out = {{2, 11, 1, 5, 4}},
 };
+
 const fcs_layer fcs_layer_add = {
     .name = "add",
     .text = "the sum of several layers of one shape",

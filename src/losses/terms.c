@@ -131,14 +131,14 @@ static fcs_node *isotropy(fcs_loss_terms *t)
     for (int d = FCS_D; d <= FCS_W; d++)
         if (t->fake->shape.n[d] > 1)
             slopes[n++] = slope_along(t->fake, d);
+    if (n < 2)
+        return fcs_constant(t->fake->graph, 0);
     for (int i = 0; i < n; i++)
         for (int j = 0; j <= i; j++) {
             tensor[i][j] = fcs_mean(fcs_mul(slopes[i], slopes[j]), "ndhw");
             if (i == j)
                 trace = trace ? fcs_add(trace, tensor[i][i]) : tensor[i][i];
         }
-    if (n < 2)
-        return fcs_constant(t->fake->graph, 0);
     trace = fcs_affine(trace, 1.0 / n, 1e-12); /* images of one value have no directions */
     for (int i = 0; i < n; i++)
         for (int j = 0; j <= i; j++) {

@@ -94,20 +94,20 @@ static fcs_status folder_list(fcs_error *e, const char *path, char ***out, size_
 static fcs_status add_readable(fcs_context *ctx, const char *path, char *const *names, size_t n,
                                fcs_set *set)
 {
-    size_t skipped = 0;
+    int skipped = 0;
     for (size_t i = 0; i < n; i++) {
         if (ctx->interrupted)
             return fcs_fail(&ctx->error, FCS_INTERRUPTED, "%s: interrupted while reading", path);
         size_t before = set->n;
         if (set_add(ctx, set, names[i]) == FCS_OK)
             continue;
-        if (set->n > before || ++skipped == n) /* no memory for its name; or none is left */
+        if (set->n > before || (size_t)++skipped == n) /* no memory for its name; or none is left */
             return FCS_FAILED;
-        fcs_note(ctx, "skipped: %s", ctx->error.message);
+        fcs_note_skipped(ctx, skipped, ctx->error.message);
         fcs_error_clear(&ctx->error);
     }
     if (skipped)
-        fcs_note(ctx, "%s: %zu images used, %zu files skipped", path, n - skipped, skipped);
+        fcs_note(ctx, "%s: %zu images used, %d files skipped", path, n - (size_t)skipped, skipped);
     return FCS_OK;
 }
 

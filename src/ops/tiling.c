@@ -18,8 +18,8 @@ static int64_t ceil_div(int64_t a, int64_t b) { return -floor_div(-a, b); }
 /* ---- geometry ---- */
 
 /* Where the tiles of one interleaved image lie: tile t of written image v begins at q = first[v] +
- * results * t of its lattice, and reads read[v] + read_step * q, or writes write[v] + write_step *
- * q. */
+ * results * t of its lattice, and reads read + read_step * q, or writes write[v] + write_step * q.
+ */
 typedef struct image {
     int64_t read, read_step, write[FCS_TILE_STRIDE], write_step;
     int64_t first[FCS_TILE_STRIDE], tiles;
@@ -252,13 +252,19 @@ static bool choose_of(const problem *p, const int64_t *origin, bool split, doubl
     return found;
 }
 
+/* Whether there are several written images, which tiles can be shared by or not. */
+static bool interleaved(const problem *p)
+{
+    return p->adjoint && (p->dims[0].stride > 1 || p->dims[1].stride > 1 || p->dims[2].stride > 1);
+}
+
 static bool choose(const problem *p, const int64_t *origin, fcs_tiling best[3])
 {
     double least = direct_cost(p) / least_gain;
     if (p->w.n[FCS_N] < 16 || p->w.n[FCS_C] < 16)
         return false;
     bool found = choose_of(p, origin, false, &least, best);
-    return (p->adjoint && choose_of(p, origin, true, &least, best)) || found;
+    return (interleaved(p) && choose_of(p, origin, true, &least, best)) || found;
 }
 
 /* The attribute's three values; true where all are 1, or nothing is left of them. */
@@ -270,7 +276,7 @@ static bool explicit_tiling(const problem *p, const fcs_attrs *a, fcs_tiling t[3
     for (int d = 0; d < 3; d++) {
         int64_t form = a->i[FCS_CONV_FORM + d];
         if (!tile_axis(p, d, a->i[FCS_CONV_ORIGIN + d], form ? form : 1,
-                       p->adjoint && a->i[FCS_CONV_SPLIT], &t[d]))
+                       interleaved(p) && a->i[FCS_CONV_SPLIT], &t[d]))
             return false;
         points *= t[d].points;
         results *= t[d].results;

@@ -39,17 +39,7 @@ static fcs_status open_entry(fcs_context *ctx, const char *folder, entry *it)
     fcs_status status = fcs_run_open(ctx, folder, 0, &it->run);
     if (status == FCS_OK)
         status = fcs_log_load(it->run, &it->log);
-    if (status != FCS_OK)
-        return status;
-    void (*log)(void *, const char *) = ctx->log;
-    ctx->log = NULL; /* the same of every run */
-    bool real = fcs_run_data(it->run) == FCS_OK;
-    ctx->log = log;
-    if (real || !it->run->data_path)
-        return real ? FCS_OK : FCS_FAILED;
-    fcs_note(ctx, "note: nothing real beside %s: %s", folder, ctx->error.message);
-    fcs_error_clear(&ctx->error);
-    return FCS_OK;
+    return status == FCS_OK ? fcs_run_find_data(it->run) : status;
 }
 
 /* ---- metrics ---- */
@@ -71,8 +61,8 @@ static fcs_status make_images(entry *it, int number, const fcs_compare_options *
         fcs_note(ctx, "note: %s makes volumes: generate some and use facies evaluate", it->name);
         return FCS_OK;
     }
-    const char *base = strrchr(it->name, '/'); /* messages name the folder */
-    it->images = fcs_format(&ctx->error, "%s/%d-%s", top, number, base ? base + 1 : it->name);
+    /* messages name the folder */
+    it->images = fcs_format(&ctx->error, "%s/%d-%s", top, number, fcs_file_name(it->name));
     char *path = it->images ? fcs_format(&ctx->error, "%s/image.png", it->images) : NULL;
     fcs_status status = path ? FCS_OK : FCS_FAILED;
     if (status == FCS_OK && mkdir(it->images, 0700))
@@ -99,17 +89,23 @@ static void remove_images(entry *it, const fcs_compare_options *o)
     it->images = NULL;
 }
 
+static bool same_number(const entry *a, const entry *b, const char *key)
+{
+    return fcs_recipe_number(a->run->recipe, key) == fcs_recipe_number(b->run->recipe, key);
+}
+
+/* Both learned from crops of one size of the same pictures. */
+static bool same_data(const entry *a, const entry *b)
+{
+    return !strcmp(a->run->data_path, b->run->data_path) && same_number(a, b, "data.size");
+}
+
 /* Both are compared with the same real images, cut and scaled alike. */
 static bool alike(const entry *a, const entry *b)
 {
-    static const char *const numbers[] = {"data.size", "data.tile", "data.stride"};
-    bool same = !strcmp(a->run->data_path, b->run->data_path) &&
-                !strcmp(fcs_recipe_word(a->run->recipe, "data.resize"),
-                        fcs_recipe_word(b->run->recipe, "data.resize"));
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        same = same && fcs_recipe_number(a->run->recipe, numbers[i]) ==
-                           fcs_recipe_number(b->run->recipe, numbers[i]);
-    return same;
+    return same_data(a, b) && same_number(a, b, "data.tile") && same_number(a, b, "data.stride") &&
+           !strcmp(fcs_recipe_word(a->run->recipe, "data.resize"),
+                   fcs_recipe_word(b->run->recipe, "data.resize"));
 }
 
 /* The rows of the table that are of this run's folder. */
@@ -347,16 +343,20 @@ static fcs_status add_images(fcs_run *run, fcs_page *page, bool real, const char
 /* Crops of what the run was trained on, unless they are on the page already. */
 static fcs_status add_real(const entry *list, int i, fcs_page *page)
 {
-    bool shown = !list[i].run->data;
-    for (int k = 0; k < i; k++)
-        shown = shown ||
-                (list[k].run->data && !strcmp(list[k].run->data_path, list[i].run->data_path) &&
-                 fcs_recipe_number(list[k].run->recipe, "data.size") ==
-                     fcs_recipe_number(list[i].run->recipe, "data.size"));
+    fcs_run *run = list[i].run;
     char data[280], title[300];
-    fcs_run_data_name(list[i].run, data, sizeof data);
+    for (int k = 0; k < i; k++)
+        if (same_data(&list[k], &list[i]))
+            return FCS_OK;
+    if (fcs_run_open_data(run) != FCS_OK) {
+        fcs_note(run->ctx, "note: nothing real beside %s: %s", list[i].name,
+                 run->ctx->error.message);
+        fcs_error_clear(&run->ctx->error);
+        return FCS_OK;
+    }
+    fcs_run_data_name(run, data, sizeof data);
     snprintf(title, sizeof title, "Real: %s", data);
-    return shown ? FCS_OK : add_images(list[i].run, page, true, title);
+    return add_images(run, page, true, title);
 }
 
 /* Means of neighbouring rows of a column: the curve and its x. */

@@ -68,7 +68,7 @@ static fcs_status check_count(const fcs_run *run)
         run->data_path, n, side, side, batch, n);
 }
 
-static fcs_status open_data(fcs_run *run)
+fcs_status fcs_run_open_data(fcs_run *run)
 {
     const fcs_recipe *r = run->recipe;
     int64_t side = (int64_t)fcs_recipe_number(r, "data.size");
@@ -102,20 +102,14 @@ static fcs_status open_data(fcs_run *run)
     return s ? s : check_count(run);
 }
 
-static const char *file_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 void fcs_run_data_name(const fcs_run *run, char *text, size_t size)
 {
     char *const *axes = run->axis_paths;
     if (axes[0])
-        snprintf(text, size, "%.80s (x), %.80s (y), %.80s (z)", file_of(axes[0]), file_of(axes[1]),
-                 file_of(axes[2]));
+        snprintf(text, size, "%.80s (x), %.80s (y), %.80s (z)", fcs_file_name(axes[0]),
+                 fcs_file_name(axes[1]), fcs_file_name(axes[2]));
     else
-        snprintf(text, size, "%.250s", file_of(run->data_path));
+        snprintf(text, size, "%.250s", fcs_file_name(run->data_path));
 }
 
 void fcs_run_fitting(const fcs_run *run, fcs_evaluate_options *o)
@@ -286,7 +280,7 @@ fcs_status fcs_run_create(fcs_context *ctx, fcs_recipe *recipe, const fcs_data *
     if (!s && folder)
         s = take_folder(run, &made);
     if (!s)
-        s = open_data(run);
+        s = fcs_run_open_data(run);
     if (!s)
         s = fit_recipe(run);
     if (!s)
@@ -365,7 +359,7 @@ static fcs_status split_axes(fcs_run *run)
     return run->data_path ? FCS_OK : FCS_FAILED;
 }
 
-fcs_status fcs_run_data(fcs_run *run)
+fcs_status fcs_run_find_data(fcs_run *run)
 {
     char *path = fcs_run_path(run, "data.txt");
     run->data_path = path ? fcs_file_read(&run->ctx->error, path, RECIPE_LIMIT, NULL) : NULL;
@@ -373,8 +367,9 @@ fcs_status fcs_run_data(fcs_run *run)
     if (!run->data_path)
         return FCS_FAILED;
     fcs_status s = split_axes(run);
-    run->data_path[strcspn(run->data_path, "\n")] = 0;
-    return s ? s : open_data(run);
+    if (!s)
+        run->data_path[strcspn(run->data_path, "\n")] = 0;
+    return s;
 }
 
 static fcs_status open_for_training(fcs_run *run)
@@ -385,7 +380,9 @@ static fcs_status open_for_training(fcs_run *run)
     if (!s)
         s = fcs_folder_lock(e, run->folder, &run->lock);
     if (!s)
-        s = fcs_run_data(run);
+        s = fcs_run_find_data(run);
+    if (!s)
+        s = fcs_run_open_data(run);
     bool begun = fcs_folder_has(run->folder, "checkpoint.safetensors");
     char *path = fcs_run_path(run, "checkpoint.safetensors");
     if (!path)

@@ -26,9 +26,10 @@ struct fcs_run {
 /* ---- run folder (run.c) ---- */
 char *fcs_run_path(fcs_run *run,
                    const char *name); /* folder/name, to be freed; NULL and a message */
-/* Opens what the run was trained on, as data.txt names it: data_path, which is set even where the
- * rest fails, and data. Of runs opened to generate, which have neither. */
-fcs_status fcs_run_data(fcs_run *run);
+/* Of runs opened to generate, which have neither: what the run was trained on, as data.txt names it
+ * (data_path, axis_paths); then data itself. */
+fcs_status fcs_run_find_data(fcs_run *run);
+fcs_status fcs_run_open_data(fcs_run *run);
 /* Its file's name, or those of the images perpendicular to x, y and z. */
 void fcs_run_data_name(const fcs_run *run, char *text, size_t size);
 /* Measures the frozen statistics that generation uses, once per step. */
@@ -44,8 +45,8 @@ fcs_status fcs_checkpoint_save(fcs_run *run, const char *path);
 /* Fills the model's tensors, and step and seed, from a checkpoint. exact: the file must hold
  * nothing else. */
 fcs_status fcs_checkpoint_load(fcs_run *run, const char *path, bool exact);
-/* Takes the forms of kernels that the checkpoint was made with, where device and driver are its own:
- * before plans are made. */
+/* Takes the forms of kernels that the checkpoint was made with, where device and driver are its
+ * own: before plans are made. */
 fcs_status fcs_checkpoint_tuning(fcs_run *run, const char *path);
 /* The recipe and channel count in a checkpoint. */
 fcs_status fcs_checkpoint_recipe(fcs_context *ctx, const char *path, fcs_recipe **recipe,

@@ -199,7 +199,7 @@ static fcs_tile_box tile_box(const tiled *f, const tile *t, const int64_t c[3], 
     return b;
 }
 
-/* Of all written images, or of that one. */
+/* The tile's pixels transformed: for all written images or, split, for that one. */
 static void tile_in(const tiled *f, const tile *t, const int64_t of[3], float *v, float *patch)
 {
     int64_t ys[3] = {f->plane_in * f->t[1].points * f->t[2].points, f->plane_in * f->t[2].points,
@@ -287,8 +287,9 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
             int64_t width, written[3], chunk = i % f->chunks;
             const float *w = chunk_weights(f, i / f->chunks, chunk, &width);
             fcs_split(i / f->chunks, f->t[1].writes, f->t[2].writes, written);
-            for (int64_t k = 0; k < count && (i == 0 || (f->t[0].split && chunk == 0)); k++)
-                tile_in(f, &t[k], written, v + k * f->depth, patch);
+            if (i == 0 || (f->t[0].split && chunk == 0))
+                for (int64_t k = 0; k < count; k++)
+                    tile_in(f, &t[k], written, v + k * f->depth, patch);
             block_product(f, v, w, rows, width, m);
             for (int64_t k = 0; k < count; k++)
                 tile_out(f, &t[k], written, m + k * width, chunk * CHUNK, width);
