@@ -319,9 +319,11 @@ static void tile(const gather *g, const phase *p, chunk c, int64_t group, pixel 
         const float *b = p->weights + c.k * g->columns + at * c.runs * c.length;
         int width = end - at < FCS_NR ? FCS_VLEN : FCS_NR;
         if (inside)
-            fcs_tile_runs(c.runs, p->offset + c.run, c.length, a, step, b, width, out, at, c.k > 0);
+            fcs_tile_runs(c.runs, p->offset + c.run, c.length, a, step, b, width, out, at, c.k > 0,
+                          NULL, 0);
         else
-            fcs_tile_runs(1, start, c.runs * c.length, a, stride, b, width, out, at, c.k > 0);
+            fcs_tile_runs(1, start, c.runs * c.length, a, stride, b, width, out, at, c.k > 0, NULL,
+                          0);
     }
 }
 

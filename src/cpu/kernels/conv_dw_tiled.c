@@ -14,7 +14,7 @@ enum {
     BLOCK = 32,            /* tiles summed in one go */
     BLOCKS = 8,            /* blocks of a part, if memory allows: longer sums pass the bound */
     STRIP = 16,            /* channels are grouped by so many */
-    SUM_FLOATS = 1 << 19,  /* wanted size of a group's sums */
+    SUM_FLOATS = 1 << 20,  /* of the sums of two groups, at most */
     PARTS = 16,            /* work items wanted, by parts of the tiles if need be */
     PART_FLOATS = 1 << 21, /* of all parts' results */
     THIRD = FCS_MR / 3
@@ -26,11 +26,12 @@ typedef struct tiled {
     fcs_transform forward, spread, back;
     int64_t points, reads, results;
     int64_t tiles, blocks, parts;
-    int64_t group;                  /* channels of a group, of x and of gy */
-    int64_t strips, groups;         /* of x: kernels that add up x channels */
-    int64_t lanes, lane_groups;     /* of gy: channels */
-    int64_t plane_x, plane_y, taps; /* taps of one of the kernels that add up */
-    float *partial;                 /* [part][as out], where there is more than one */
+    int64_t group_x, group_y;   /* channels of a group */
+    int64_t strips, groups;     /* of x: kernels that add up x channels */
+    int64_t lanes, lane_groups; /* of gy: channels */
+    int64_t plane_x, plane_y, plane_sums;
+    int64_t taps;   /* of one of the kernels that add up */
+    float *partial; /* [part][as out], where there is more than one */
     fcs_tile_place *place[3];
     float *local;
     size_t local_floats;
@@ -40,13 +41,25 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/* Large groups transform less often, as long as their sums stay near. */
-static int64_t group_of(int64_t points)
+/* Large groups transform less often, as long as their sums stay near: doubled where that saves the
+ * most transforms. */
+static void choose_groups(tiled *f)
 {
-    int64_t group = 2 * STRIP;
-    while (points * 4 * group * group <= SUM_FLOATS)
-        group *= 2;
-    return group;
+    int64_t rows = f->strips * STRIP, x = 2 * STRIP, y = 2 * STRIP;
+    while (f->points * 2 * x * y <= SUM_FLOATS) {
+        int64_t by_x = f->lanes * (ceil_div(rows, x) - ceil_div(rows, 2 * x));
+        int64_t by_y = rows * (ceil_div(f->lanes, y) - ceil_div(f->lanes, 2 * y));
+        if (by_x + by_y == 0)
+            break;
+        if (by_x > by_y)
+            x *= 2;
+        else
+            y *= 2;
+    }
+    f->group_x = x;
+    f->group_y = y;
+    f->groups = ceil_div(rows, x);
+    f->lane_groups = ceil_div(f->lanes, y);
 }
 
 static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
@@ -70,17 +83,17 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
     }
     f->strips = f->reads * fcs_channel_stride(a->in[0].n[FCS_C]) / STRIP;
     f->lanes = fcs_channel_stride(a->in[1].n[FCS_C]);
-    f->group = group_of(f->points);
-    f->groups = ceil_div(f->strips * STRIP, f->group);
-    f->lane_groups = ceil_div(f->lanes, f->group);
+    choose_groups(f);
     f->blocks = ceil_div(f->tiles, BLOCK);
     int64_t floats = fcs_shape_floats(a->out), parts = ceil_div(f->blocks, BLOCKS);
     if (parts * f->groups * f->lane_groups < PARTS)
         parts = ceil_div(PARTS, f->groups * f->lane_groups);
     f->parts = least(parts, least(f->blocks, 1 + PART_FLOATS / floats));
-    f->plane_x = f->plane_y = fcs_plane(BLOCK * f->group);
-    f->local_floats =
-        (size_t)(f->points * (f->plane_x + f->plane_y + fcs_plane(f->group * f->group) + f->group));
+    f->plane_x = fcs_plane(BLOCK * f->group_x);
+    f->plane_y = fcs_plane(BLOCK * f->group_y);
+    f->plane_sums = fcs_plane(f->group_x * f->group_y);
+    int64_t patch = f->group_x > f->group_y ? f->group_x : f->group_y;
+    f->local_floats = (size_t)(f->points * (f->plane_x + f->plane_y + f->plane_sums + patch));
 }
 
 static size_t tiled_places(const tiled *f)
@@ -185,6 +198,9 @@ FCS_INLINE void sum_tile(const int mr, const int nv, const float *v, int64_t v_s
         for (int i = 0; i < nv; i++)
             sum[m][i] = (fcs_vf){0};
     }
+    FCS_UNROLL
+    for (int m = 0; m < mr; m++)
+        __builtin_prefetch(s + m * s_step, 1); /* needed when the tiles are summed */
     for (int64_t t = 0; t < tiles; t++, v += v_step, y += y_step) {
         fcs_vf row[FCS_NV];
         FCS_UNROLL
@@ -283,13 +299,13 @@ static void sum_items(void *arg, int64_t begin, int64_t end, int thread)
     const tiled *f = arg;
     size_t each = fcs_lines(f->local_floats * sizeof(float)) / sizeof(float);
     float *v = f->local + (size_t)thread * each, *y = v + f->points * f->plane_x,
-          *s = y + f->points * f->plane_y, *patch = s + f->points * fcs_plane(f->group * f->group);
+          *s = y + f->points * f->plane_y, *patch = s + f->points * f->plane_sums;
     for (int64_t item = begin; item < end; item++) {
         int64_t part = item % f->parts, lanes = item / f->parts % f->lane_groups,
                 strips = item / f->parts / f->lane_groups;
-        work w = {.strip = strips * f->group / STRIP, .lane = lanes * f->group};
-        w.rows = least(f->group, (f->strips - w.strip) * STRIP);
-        w.columns = least(f->group, f->lanes - w.lane);
+        work w = {.strip = strips * f->group_x / STRIP, .lane = lanes * f->group_y};
+        w.rows = least(f->group_x, (f->strips - w.strip) * STRIP);
+        w.columns = least(f->group_y, f->lanes - w.lane);
         memset(s, 0, (size_t)(f->points * fcs_plane(w.rows * w.columns)) * sizeof *s);
         for (int64_t b = part * f->blocks / f->parts; b < (part + 1) * f->blocks / f->parts; b++) {
             int64_t first = b * BLOCK, tiles = least(BLOCK, f->tiles - first);

@@ -179,7 +179,7 @@ static void few_row(const few *f, const few_class *c, const float *in, float *ro
         for (int64_t at = 0, width; at < c->width; at += width) {
             width = block_width(c, at);
             fcs_tile_runs(1, start, f->inputs, in + q * step, step, c->weights + at * f->inputs,
-                          (int)width, out, at, false);
+                          (int)width, out, at, false, NULL, 0);
         }
         few_spread(f, c, products, rows, q, done - q);
     }

@@ -253,20 +253,25 @@ static void tile_out(const tiled *f, const tile *t, const int64_t v[3], const fl
     }
 }
 
-/* M = V U for one chunk of columns. */
+/* M = V U for one chunk of columns. Wide layers' weights come from far: while the rows pass one
+ * block of columns, the next one is fetched, a share with each MR rows. */
 static void block_product(const tiled *f, const float *v, const float *w, int64_t rows,
                           int64_t width, float *m)
 {
     float *out[FCS_MR];
+    int64_t step = FCS_NR * FCS_MR / rows, share = step * f->sums;
     for (int64_t p = 0; p < f->points; p++)
-        for (int64_t at = 0; at < width; at += FCS_NR)
-            for (int64_t r = 0; r < rows; r += FCS_MR) {
+        for (int64_t at = 0; at < width; at += FCS_NR) {
+            const float *now = w + (p * width + at) * f->sums;
+            const float *ahead = now + least(FCS_NR, width - at) * f->sums;
+            for (int64_t r = 0; r < rows; r += FCS_MR, ahead += share) {
                 for (int i = 0; i < FCS_MR; i++)
                     out[i] = m + p * f->plane_out + (r + i) * width;
                 fcs_tile_runs(f->reads, f->run, f->channels, v + p * f->plane_in + r * f->depth,
-                              f->depth, w + (p * width + at) * f->sums,
-                              width - at < FCS_NR ? FCS_VLEN : FCS_NR, out, at, false);
+                              f->depth, now, width - at < FCS_NR ? FCS_VLEN : FCS_NR, out, at,
+                              false, ahead, step);
             }
+        }
 }
 
 static void tile_items(void *arg, int64_t begin, int64_t end, int thread)

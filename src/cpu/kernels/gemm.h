@@ -30,11 +30,15 @@ FCS_INLINE void fcs_tile_zero(fcs_tile acc, const int nv)
     }
 }
 
-/* nv, and those of am, ak, bk that are literals at the call, become constants. */
+/* nv, and those of am, ak, bk, ahead that are literals at the call, become constants. With every
+ * step one address behind `ahead` is fetched into the second cache. */
 FCS_INLINE void fcs_tile_sum(fcs_tile acc, const int nv, const float *a, int64_t am, int64_t ak,
-                             const float *b, int64_t bk, int64_t length)
+                             const float *b, int64_t bk, int64_t length, const float *ahead,
+                             int64_t ahead_step)
 {
     for (int64_t k = 0; k < length; k++, b += bk) {
+        if (ahead)
+            __builtin_prefetch(ahead + k * ahead_step, 0, 2);
         fcs_vf row[FCS_NV];
         FCS_UNROLL
         for (int v = 0; v < nv; v++)
@@ -73,11 +77,12 @@ FCS_INLINE void fcs_tile_prefetch(float *const *c, int64_t at)
 }
 
 /* `runs` stretches of `length` floats in each row of a, at the offsets given, against the rows of b
- * one after another
- * (`width` columns, FCS_NR or FCS_VLEN). */
+ * one after another (`width` columns, FCS_NR or FCS_VLEN). Meanwhile `ahead`, which may be NULL, is
+ * fetched, ahead_step floats with each row of b. */
 static inline void fcs_tile_runs(int64_t runs, const int64_t *offset, int64_t length,
                                  const float *a, int64_t am, const float *b, int width,
-                                 float *const *c, int64_t at, bool add)
+                                 float *const *c, int64_t at, bool add, const float *ahead,
+                                 int64_t ahead_step)
 {
     fcs_tile acc;
     if (add)
@@ -85,12 +90,13 @@ static inline void fcs_tile_runs(int64_t runs, const int64_t *offset, int64_t le
     if (width == FCS_NR) {
         fcs_tile_zero(acc, FCS_NV);
         for (int64_t r = 0; r < runs; r++, b += length * FCS_NR)
-            fcs_tile_sum(acc, FCS_NV, a + offset[r], am, 1, b, FCS_NR, length);
+            fcs_tile_sum(acc, FCS_NV, a + offset[r], am, 1, b, FCS_NR, length,
+                         ahead ? ahead + r * length * ahead_step : NULL, ahead_step);
         fcs_tile_store(acc, FCS_NV, c, at, add);
     } else {
         fcs_tile_zero(acc, 1);
         for (int64_t r = 0; r < runs; r++, b += length * FCS_VLEN)
-            fcs_tile_sum(acc, 1, a + offset[r], am, 1, b, FCS_VLEN, length);
+            fcs_tile_sum(acc, 1, a + offset[r], am, 1, b, FCS_VLEN, length, NULL, 0);
         fcs_tile_store(acc, 1, c, at, add);
     }
 }

@@ -98,7 +98,7 @@ static void tile_y(const product *p, int64_t row, int64_t column, int64_t width,
         out[m] = narrow              ? spare + m * FCS_NR
                  : row + m < p->rows ? p->out.p + (row + m) * p->out.cs + column
                                      : spare + FCS_MR * FCS_NR;
-    fcs_tile_runs(1, start, n, a, stride, b, (int)width, out, 0, !narrow && k0 > 0);
+    fcs_tile_runs(1, start, n, a, stride, b, (int)width, out, 0, !narrow && k0 > 0, NULL, 0);
     if (!narrow)
         return;
     for (int64_t m = 0; m < least(FCS_MR, p->rows - row); m++)
