@@ -248,6 +248,34 @@ static void check_blocks(const fcs_isa *isa)
     }
 }
 
+/* More transformed weights (64 points x 512 channels x 264 x 8 written images: 277 MB) than are
+ * kept, and one tile: strips of columns, with shared and with own tiles. */
+static void check_strips(const fcs_isa *isa)
+{
+    for (int split = 0; split < 2; split++) {
+        fcs_error e = {0};
+        problem p = {.op = "conv_dx",
+                     .in0 = fcs_shape_of(1, 512, 3, 3, 3),
+                     .in1 = fcs_shape_of(512, 264, 4, 4, 4),
+                     .out = fcs_shape_of(1, 264, 4, 4, 4)};
+        for (int k = 0; k < 3; k++) {
+            p.attrs.i[FCS_CONV_STRIDE + k] = p.attrs.i[FCS_CONV_PAD_LO + k] =
+                p.attrs.i[FCS_CONV_PAD_HI + k] = 2;
+            p.attrs.i[FCS_CONV_DILATION + k] = 1;
+            p.attrs.i[FCS_CONV_SIZE + k] = 4;
+            p.attrs.i[FCS_CONV_FORM + k] = 3;
+        }
+        p.attrs.i[FCS_CONV_SPLIT] = split;
+        fcs_apply_args a = {.op = fcs_op_find(&e, p.op),
+                            .attrs = p.attrs,
+                            .n_in = 2,
+                            .in = {p.in0, p.in1},
+                            .out = p.out};
+        CHECK(isa->ops[fcs_op_index(a.op)]->scratch(&a, 1) < (size_t)100 << 20);
+        check_problem(isa, &p);
+    }
+}
+
 /* The three ops on a convolution of random form: they have the same shapes, in other roles. */
 static void check_convolution(const fcs_isa *isa, bool volume, int64_t ci, int64_t co)
 {
@@ -399,6 +427,7 @@ int main(void)
             check_isa(*isa);
             CHECK(tiles > 12); /* tried in a form of their own */
             check_blocks(*isa);
+            check_strips(*isa);
         }
     }
     return test_end();

@@ -320,6 +320,33 @@ static void test_large(void)
     fcs_run_close(run);
 }
 
+/* 256^3 voxels of a wide net in the usual memory: few large tiles, though the weights of its second
+ * layer take 524 MB as the whole volume's form has them, and though tiles at edges have plans of
+ * their own. */
+static void test_wide(void)
+{
+    char path[80];
+    fcs_recipe *r;
+    fcs_run *run = NULL;
+    fcs_tiler *tiler = NULL;
+    snprintf(path, sizeof path, "test_slices_%ld_wide.png", (long)getpid());
+    draw(path, false, 64, 64);
+    CHECK(fcs_recipe_load(ctx, "bench-slicegan", &r) == FCS_OK);
+    CHECK(fcs_recipe_set(r, "train.batch=1") == FCS_OK &&
+          fcs_recipe_set(r, "train.generator_batch=1") == FCS_OK &&
+          fcs_recipe_set(r, "train.real_batch=1") == FCS_OK);
+    const fcs_data data = {0, path};
+    CHECK(fcs_run_create(ctx, r, &data, 1, NULL, &run) == FCS_OK);
+    const fcs_tiler_options t = {.size = {256, 256, 256}};
+    CHECK(run && fcs_tiler_new(run->model, &t, &ctx->error, &tiler) == FCS_OK);
+    CHECK(tiler && fcs_tiler_tiles(tiler) <= 8);
+    CHECK(tiler && fcs_tiler_bytes(tiler) <= (size_t)512 << 20);
+    fcs_tiler_free(tiler);
+    fcs_run_close(run);
+    fcs_recipe_free(r);
+    unlink(path);
+}
+
 /* The same volume as labels, shades and one file a phase; sizes that are cut are said. */
 static void test_formats(void)
 {
@@ -481,6 +508,7 @@ int main(void)
     test_resume(true);
     test_tiles();
     test_large();
+    test_wide();
     test_formats();
     test_density();
     test_single();

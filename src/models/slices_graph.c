@@ -74,8 +74,10 @@ static fcs_builder critic_of(making *k, int axis)
     return b;
 }
 
-/* The update of a net by the gradients of its loss; new weights go to updated[]. */
-static bool update(making *k, const fcs_builder *b, int which, fcs_node *loss, fcs_node **nodes)
+/* The update of a net: nodes[] gets its weights, their gradients and the new weights. The gradients
+ * are those of the n_ys values ys weighted by gys, and loss is what they belong to. */
+static bool update(making *k, const fcs_builder *b, int which, fcs_node *loss, int n_ys,
+                   fcs_node *const *ys, fcs_node *const *gys, fcs_node **nodes)
 {
     int n = (int)b->n_parameters;
     fcs_update u = {.graph = k->g,
@@ -86,7 +88,7 @@ static bool update(making *k, const fcs_builder *b, int which, fcs_node *loss, f
                     .factor = fcs_read(k->g, k->s->factor[which])};
     for (int i = 0; i < n; i++)
         nodes[i] = b->parameters[i].node;
-    return fcs_grad(k->g, 1, &loss, NULL, n, nodes, nodes + n) == FCS_OK &&
+    return fcs_grad(k->g, n_ys, ys, gys, n, nodes, nodes + n) == FCS_OK &&
            fcs_training_optimize(&u, b->net, b, loss, nodes + n, nodes + 2 * n, &k->flag) == FCS_OK;
 }
 
@@ -116,15 +118,18 @@ static bool train_critic(making *k, int axis, bool penalty)
     k->held[FCS_SLICES_REAL] = fcs_mean(t.real_logits, "ncdhw");
     k->held[FCS_SLICES_FAKE] = fcs_mean(t.fake_logits, "ncdhw");
     fcs_node **nodes = fcs_alloc_array(k->e, 3 * b->n_parameters, sizeof *nodes);
-    bool done = loss && nodes && update(k, b, 0, loss, nodes);
+    bool done = loss && nodes && update(k, b, 0, loss, 1, &loss, NULL, nodes);
     free(nodes);
     return done;
 }
 
-/* The mean over the axes of the critics' verdict on sections along them. */
-static fcs_node *verdict(making *k)
+/* The mean over the axes of the critics' verdict on sections along them, and its gradient in the
+ * volume. Each axis is differentiated as soon as it is judged, so that what one leaves to its
+ * gradient is gone before the next begins. */
+static fcs_node *verdict(making *k, fcs_node **slope)
 {
     fcs_node *sum = NULL;
+    *slope = NULL;
     for (int axis = 0; axis < 3; axis++) {
         fcs_builder b = critic_of(k, axis);
         char pass[16];
@@ -132,13 +137,15 @@ static fcs_node *verdict(making *k)
         fcs_loss_terms t = {.real_label = k->s->real_label};
         t.fake_logits =
             fcs_net_build(&b, sections(k, k->volume, axis, FCS_OF_GENERATOR_STEP), pass);
-        fcs_node *loss = t.fake_logits ? k->s->gan->generator(&t) : NULL;
+        fcs_node *loss = t.fake_logits ? k->s->gan->generator(&t) : NULL, *part = NULL;
         fcs_builder_free(&b);
-        sum = axis ? fcs_add(sum, loss) : loss;
-        if (!sum)
+        loss = loss ? fcs_affine(loss, 1.0 / 3, 0) : NULL;
+        if (!loss || fcs_grad(k->g, 1, &loss, NULL, 1, &k->volume, &part) != FCS_OK)
             return NULL;
+        sum = axis ? fcs_add(sum, loss) : loss;
+        *slope = axis ? fcs_add(*slope, part) : part;
     }
-    return fcs_affine(sum, 1.0 / 3, 0);
+    return *slope ? sum : NULL;
 }
 
 /* |wanted share - share|, the mean over the volumes, for each phase. */
@@ -164,10 +171,14 @@ static bool train_generator(making *k)
     fcs_builder *b = &k->generator;
     fcs_node *wanted = fcs_read(k->g, s->target[FCS_OF_GENERATOR_STEP]);
     fcs_loss_terms t = {.fake = k->volume, .data_mean = wanted, .net = b};
-    fcs_node *loss =
-        fcs_terms_add(&s->terms, &t, verdict(k), FCS_OF_GENERATOR, FCS_ALL_TERMS, 0, k->m, k->held);
+    fcs_node *slope, *judged = verdict(k, &slope);
+    fcs_node *terms = fcs_terms_add(&s->terms, &t, fcs_constant(k->g, 0), FCS_OF_GENERATOR,
+                                    FCS_ALL_TERMS, 0, k->m, k->held);
+    fcs_node *loss = judged && terms ? fcs_add(judged, terms) : NULL;
+    fcs_node *ys[2] = {k->volume, terms}, *gys[2] = {slope, NULL};
     fcs_node **nodes = fcs_alloc_array(k->e, 3 * b->n_parameters, sizeof *nodes);
-    bool done = loss && nodes && hold_differences(k, wanted) && update(k, b, 1, loss, nodes) &&
+    bool done = loss && nodes && hold_differences(k, wanted) &&
+                update(k, b, 1, loss, 2, ys, gys, nodes) &&
                 fcs_training_average(k->m, b, nodes + 2 * b->n_parameters);
     k->held[FCS_SLICES_G] = loss;
     free(nodes);

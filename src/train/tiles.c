@@ -14,6 +14,7 @@ typedef struct piece {
     int64_t key[3][4];
     fcs_plan *plan;
     fcs_tensor *latent, *out;
+    bool borrows;    /* out is that of an earlier piece */
     int64_t from[4]; /* where the latent window begins, C D H W: spatial ones relative to the tile's
                         cell */
     fcs_box window;
@@ -151,6 +152,18 @@ static void piece_key(const fcs_tiler *t, const int64_t lo[3], const int64_t hi[
     }
 }
 
+/* Where a tile's values come out: pieces of one shape share it. */
+static fcs_tensor *piece_out(const fcs_tiler *t, piece *p, fcs_shape shape)
+{
+    for (int i = 0; i < t->n_pieces; i++) {
+        const piece *other = &t->pieces[i];
+        p->borrows = other != p && other->out && fcs_shape_equal(other->out->shape, shape);
+        if (p->borrows)
+            return other->out;
+    }
+    return fcs_tensor_new(t->ctx, "tile", shape);
+}
+
 /* Boxes are in the whole graph's output coordinates. */
 static fcs_status piece_build(fcs_tiler *t, const int64_t lo[3], const int64_t hi[3], piece *p,
                               fcs_error *e)
@@ -162,7 +175,7 @@ static fcs_status piece_build(fcs_tiler *t, const int64_t lo[3], const int64_t h
     fcs_node *n = g ? fcs_graph_window(g, t->out, &box, window_source, &w) : NULL;
     p->latent = w.part;
     p->window = w.box;
-    p->out = n ? fcs_tensor_new(t->ctx, "tile", n->shape) : NULL;
+    p->out = n ? piece_out(t, p, n->shape) : NULL;
     fcs_status s = FCS_FAILED;
     if (n && !p->latent)
         s = fcs_fail(e, FCS_FAILED,
@@ -180,14 +193,22 @@ static void piece_free(piece *p)
 {
     fcs_plan_free(p->plan);
     fcs_tensor_free(p->latent);
-    fcs_tensor_free(p->out);
+    if (!p->borrows)
+        fcs_tensor_free(p->out);
     memset(p, 0, sizeof *p);
 }
 
 static size_t piece_tensor_bytes(const piece *p)
 {
-    return ((size_t)fcs_shape_floats(p->latent->shape) + (size_t)fcs_shape_floats(p->out->shape) +
-            (size_t)fcs_shape_count(p->latent->shape) + (size_t)fcs_shape_count(p->out->shape)) *
+    return ((size_t)fcs_shape_floats(p->latent->shape) +
+            (p->borrows ? 0 : (size_t)fcs_shape_floats(p->out->shape))) *
+           sizeof(float);
+}
+
+/* Numbers on their way to and from a piece's tensors. */
+static size_t piece_passing_bytes(const piece *p)
+{
+    return (size_t)(fcs_shape_count(p->latent->shape) + fcs_shape_count(p->out->shape)) *
            sizeof(float);
 }
 
@@ -203,13 +224,13 @@ static piece *piece_find(fcs_tiler *t, const int64_t lo[3], const int64_t hi[3])
 
 /* ---- cutting ---- */
 
-/* Tiles of side `side`, where the image is larger, and the slabs that go with them. */
-static void cut(fcs_tiler *t, int64_t side)
+/* Tiles of these sides, where the image is larger, and the slabs that go with them. */
+static void cut(fcs_tiler *t, const int64_t side[3])
 {
     for (int a = 0; a < 3; a++) {
         bool flat = a == 0 && !t->volume;
         int64_t reach = t->size[a] + 2 * t->halo[a];
-        t->tile[a] = flat ? 1 : least(side, reach);
+        t->tile[a] = flat ? 1 : least(side[a], reach);
         int64_t core = t->tile[a] - 2 * t->halo[a];
         if (t->tile[a] < reach && core > t->stride[a])
             core -= core % t->stride[a]; /* few phases: few plans */
@@ -296,7 +317,8 @@ static fcs_status middle_bytes(fcs_tiler *t, size_t *bytes, fcs_error *e)
     piece p;
     fcs_status s = piece_build(t, lo, hi, &p, e);
     if (!s)
-        *bytes = p.plan->arena_bytes + piece_tensor_bytes(&p) + slab_bytes(t);
+        *bytes =
+            p.plan->arena_bytes + piece_tensor_bytes(&p) + piece_passing_bytes(&p) + slab_bytes(t);
     piece_free(&p);
     return s;
 }
@@ -404,7 +426,7 @@ static void drop_pieces(fcs_tiler *t)
 /* Builds the plans of all tiles and counts the bytes that they will take together. */
 static fcs_status plan_tiles(fcs_tiler *t, fcs_error *e)
 {
-    size_t arena = 0;
+    size_t arena = 0, passing = 0;
     for (int64_t i = 0; i < fcs_tiler_slabs(t); i++)
         if (each_tile(t, i, add_piece, e))
             return FCS_FAILED;
@@ -412,32 +434,64 @@ static fcs_status plan_tiles(fcs_tiler *t, fcs_error *e)
     for (int i = 0; i < t->n_pieces; i++) {
         const piece *p = &t->pieces[i];
         arena = p->plan->arena_bytes > arena ? p->plan->arena_bytes : arena;
+        passing = piece_passing_bytes(p) > passing ? piece_passing_bytes(p) : passing;
         t->bytes += piece_tensor_bytes(p);
     }
-    t->bytes += arena;
+    t->bytes += arena + passing;
     return FCS_OK;
 }
 
-/* The largest tiles that stay within the memory. */
-static fcs_status choose_side(fcs_tiler *t, size_t wanted, fcs_error *e)
+/* Sides of tiles that are tried. */
+enum { SIDES = 14, SHAPES = 3 * SIDES };
+static const int64_t sides[SIDES] = {2048, 1536, 1024, 768, 512, 384, 256,
+                                     192,  128,  96,   64,  48,  32,  16};
+
+typedef struct tile_shape {
+    int64_t side[3];
+    double work; /* about that per voxel: tiles compute a rim of a cell or so besides */
+} tile_shape;
+
+static int less_work(const void *a, const void *b)
+{
+    const tile_shape *x = a, *y = b;
+    return x->work < y->work ? -1 : x->work > y->work ? 1 : 0;
+}
+
+/* Squares or cubes; of volumes slices and bars through the whole too. The least work first, so that
+ * the smallest are last. */
+static int tile_shapes(const fcs_tiler *t, tile_shape *shapes)
+{
+    int n = 0;
+    for (int cut_axes = t->volume ? 1 : 3; cut_axes <= 3; cut_axes++)
+        for (int i = 0; i < SIDES; i++) {
+            tile_shape x = {.work = 1};
+            bool larger = i + 1 < SIDES;
+            for (int a = 0; a < 3; a++) {
+                int64_t reach = t->size[a] + 2 * t->halo[a];
+                x.side[a] = a < cut_axes ? sides[i] : reach;
+                larger = larger && (a >= cut_axes || sides[i + 1] >= reach);
+                if (x.side[a] < reach)
+                    x.work *= (double)(sides[i] + 2 * t->stride[a]) / (double)sides[i];
+            }
+            if (!larger && sides[i] > 2 * t->halo[2])
+                shapes[n++] = x;
+        }
+    qsort(shapes, (size_t)n, sizeof *shapes, less_work);
+    return n;
+}
+
+/* The tiles that cost least work of those that stay within the memory. */
+static fcs_status choose_tiles(fcs_tiler *t, size_t wanted, fcs_error *e)
 {
     const size_t usual = (size_t)512 << 20;
     size_t memory = wanted ? wanted : usual;
-    static const int64_t sides[] = {2048, 1536, 1024, 768, 512, 384, 256,
-                                    192,  128,  96,   64,  48,  32,  16};
-    int64_t longest = 0, smallest = 2 * t->halo[2] + 1;
-    for (int a = 0; a < 3; a++)
-        longest = longest < t->size[a] ? t->size[a] : longest;
-    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
-        bool last = i + 1 == sizeof sides / sizeof *sides;
-        if (!last && sides[i + 1] >= longest + 2 * t->halo[2])
-            continue;
-        if (sides[i] < smallest)
-            break;
-        last = last || sides[i + 1] < smallest;
+    tile_shape shapes[SHAPES];
+    int n = tile_shapes(t, shapes);
+    for (int i = 0; i < n; i++) {
+        bool last = i + 1 == n;
         if (last && !wanted)
             memory = SIZE_MAX;
-        cut(t, sides[i]);
+        cut(t, shapes[i].side);
         if (!last && slab_bytes(t) > memory)
             continue; /* a tile's tensors would be allocated to find out what is plain */
         fcs_status s = middle_bytes(t, &t->bytes, e);
@@ -506,7 +560,8 @@ static fcs_status one_piece(fcs_tiler *t, size_t memory, fcs_error *e)
     fcs_graph_free(g);
     piece_key(t, lo, t->size, p->key);
     if (!s)
-        t->bytes = p->plan->arena_bytes + piece_tensor_bytes(p) + slab_bytes(t);
+        t->bytes =
+            p->plan->arena_bytes + piece_tensor_bytes(p) + piece_passing_bytes(p) + slab_bytes(t);
     return !s && memory && t->bytes > memory
                ? fcs_fail(e, FCS_FAILED,
                           "memory: %.0f MiB are needed, %.0f MiB are allowed: allow more "
@@ -556,7 +611,7 @@ fcs_status fcs_tiler_new(fcs_model *m, const fcs_tiler_options *o, fcs_error *e,
     } else if (!s) {
         s = lay_out(t, o, e);
         if (!s)
-            s = choose_side(t, o->memory, e);
+            s = choose_tiles(t, o->memory, e);
     }
     if (!s)
         s = prepare(t, e);

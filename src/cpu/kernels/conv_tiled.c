@@ -3,15 +3,20 @@
  *
  * A block of tiles goes through: transform of its pixels, V[point][tile][kernel, channel]; one
  * product per point with the transformed weights, M[point][tile][column], some columns at a time;
- * transform back, each pixel written once. V and M of a block stay in the caches; weights are
- * transformed once per call. The numbers of a tile depend on nothing but its pixels: neither the
- * block nor the thread nor the border changes the sequence of operations. */
+ * transform back, each pixel written once. A work item is a block of tiles: V and M of a block stay
+ * in the caches, all weights are transformed before. Where these are too many to be kept and tiles
+ * are few, a work item is a strip of columns: V of all tiles is made before, and the strip's
+ * weights, which no other item needs, are transformed in the item. The numbers of a tile
+ * depend on nothing but its pixels: neither the block nor the strip nor the thread nor the border
+ * changes the sequence of operations. */
 #include "cpu/kernels/conv.h"
 #include "cpu/kernels/tiles.h"
 
 enum {
-    CHUNK = 64, /* columns that are transformed back at a time */
-    PACK = 16,  /* input channels whose weights are transformed at a time */
+    CHUNK = 64,      /* columns that are transformed back at a time */
+    PACK = 16,       /* input channels whose weights are transformed at a time */
+    KEPT = 1 << 26,  /* floats of weights that are kept: 256 MB */
+    STRIP = 1 << 20, /* wanted floats of a strip's weights */
     MOST_READS = FCS_TILE_STRIDE * FCS_TILE_STRIDE * FCS_TILE_STRIDE
 };
 
@@ -21,15 +26,18 @@ typedef struct tiled {
     int64_t lane_step, k_step, tap_step; /* of w: output channel, input channel, tap */
     fcs_tiling t[3];
     fcs_transform forward, weight, back;
-    int64_t points, reads, writes; /* of all axes */
-    int64_t channels;              /* of in */
-    int64_t depth;                 /* floats per point and tile: reads x channels as stored */
-    int64_t sums;                  /* products per point and result: reads x channels */
-    int64_t columns, chunks;       /* per written image */
+    int64_t points, reads, writes;  /* of all axes */
+    int64_t channels;               /* of in */
+    int64_t depth;                  /* floats per point and tile: reads x channels as stored */
+    int64_t sums;                   /* products per point and result: reads x channels */
+    int64_t columns, chunk, chunks; /* per written image; of a chunk, at most */
+    bool few;
     int64_t tiles, block, plane_in, plane_out;
     int64_t run[MOST_READS];
     fcs_tile_place *place[3];
     float *weights; /* [written image, chunk][point][block of NR columns][kernel, channel][NR] */
+    float *all;     /* few: V of all tiles */
+    int64_t v;      /* few and split: the written image that it is for */
     float *local;
     size_t local_floats;
 } tiled;
@@ -66,13 +74,23 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
     f->sums = f->reads * f->channels;
     f->depth = f->reads * fcs_channel_stride(f->channels);
     f->columns = fcs_channel_stride(a->out.n[FCS_C]);
-    f->chunks = (f->columns + CHUNK - 1) / CHUNK;
-    int64_t block = f->tiles / (4 * threads);
+    f->few =
+        f->points * f->sums * f->writes * f->columns > KEPT && f->tiles < f->writes * f->columns;
+    f->chunk = CHUNK;
+    while (f->few && f->chunk > FCS_NR && f->points * f->sums * f->chunk > STRIP)
+        f->chunk /= 2;
+    f->chunks = (f->columns + f->chunk - 1) / f->chunk;
+    int64_t block = f->few ? f->tiles : f->tiles / (4 * threads);
     f->block = block >= FCS_TILE_BLOCK ? FCS_TILE_BLOCK : (block / FCS_MR + 1) * FCS_MR;
-    f->plane_in = fcs_plane(f->block * f->depth);
-    f->plane_out = fcs_plane(f->block * least(f->columns, CHUNK));
-    int64_t work = f->points * (f->plane_in + f->plane_out + fcs_channel_stride(f->channels)),
-            pack = taps * PACK * FCS_NR;
+    f->plane_in = fcs_plane((f->few ? (f->tiles + FCS_MR) : f->block) * f->depth);
+    f->plane_out = fcs_plane(f->block * least(f->columns, f->chunk));
+    int64_t patch = f->points * fcs_channel_stride(f->channels), pack = taps * PACK * FCS_NR,
+            work = f->points * f->plane_out;
+    if (f->few)
+        work = f->points * (f->plane_out + f->sums * f->chunk) + pack;
+    else
+        work += f->points * f->plane_in + patch;
+    work = work > patch ? work : patch;
     f->local_floats = (size_t)(work > pack ? work : pack);
     f->forward = transform_of(t, 'i');
     f->weight = transform_of(t, 'w');
@@ -85,16 +103,17 @@ static size_t tiled_places(const tiled *f)
                      sizeof(fcs_tile_place));
 }
 
-static size_t tiled_weights(const tiled *f)
+/* Floats that all threads share: the weights, or V of all tiles. */
+static size_t tiled_shared(const tiled *f)
 {
-    return (size_t)(f->points * f->sums * f->writes * f->columns);
+    return (size_t)(f->points * (f->few ? f->plane_in : f->sums * f->writes * f->columns));
 }
 
 size_t FCS_SYM(conv_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3], int threads)
 {
     tiled f;
     tiled_init(&f, a, t, threads);
-    return tiled_places(&f) + fcs_lines(tiled_weights(&f) * sizeof(float)) +
+    return tiled_places(&f) + fcs_lines(tiled_shared(&f) * sizeof(float)) +
            (size_t)threads * fcs_lines(f.local_floats * sizeof(float));
 }
 
@@ -105,12 +124,15 @@ static float *local_of(const tiled *f, int thread)
 
 /* ---- weights ---- */
 
-/* Where written image v's columns from `column` on begin, and how wide their chunk is. */
-static float *chunk_weights(const tiled *f, int64_t v, int64_t chunk, int64_t *width)
+static int64_t chunk_width(const tiled *f, int64_t chunk)
 {
-    int64_t first = chunk * CHUNK;
-    *width = least(CHUNK, f->columns - first);
-    return f->weights + f->points * f->sums * (v * f->columns + first);
+    return least(f->chunk, f->columns - chunk * f->chunk);
+}
+
+/* Where written image v's columns of the chunk begin. */
+static float *chunk_weights(const tiled *f, int64_t v, int64_t chunk)
+{
+    return f->weights + f->points * f->sums * (v * f->columns + chunk * f->chunk);
 }
 
 /* The taps of kernel c (of those that add up) and written image v for `n` input channels from k on
@@ -133,14 +155,15 @@ static void pack_taps(const tiled *f, const int64_t c[3], const int64_t v[3], in
     }
 }
 
-/* All weights of PACK input channels, one kernel, one block of columns. */
-static void pack_block(const tiled *f, int64_t v, int64_t at, int64_t c, int64_t k, float *taps)
+/* All weights of PACK input channels from k on, kernel c, the block of columns at `column`; into
+ * its chunk's weights at y. */
+static void pack_block(const tiled *f, int64_t v, int64_t column, int64_t c, int64_t k, float *y,
+                       float *taps)
 {
-    int64_t chunk_width, cs[3], vs[3], column = at * FCS_NR, n = least(PACK, f->channels - k);
-    int64_t chunk = column / CHUNK, inside = column % CHUNK;
-    float *y = chunk_weights(f, v, chunk, &chunk_width);
-    int64_t width = chunk_width - inside < FCS_NR ? FCS_VLEN : FCS_NR;
-    int64_t xs[3] = {0, 0, PACK * width}, ys[3] = {0, 0, chunk_width * f->sums};
+    int64_t cs[3], vs[3], n = least(PACK, f->channels - k);
+    int64_t of = chunk_width(f, column / f->chunk), inside = column % f->chunk;
+    int64_t width = of - inside < FCS_NR ? FCS_VLEN : FCS_NR;
+    int64_t xs[3] = {0, 0, PACK * width}, ys[3] = {0, 0, of * f->sums};
     for (int i = 1; i >= 0; i--) {
         xs[i] = xs[i + 1] * f->t[i + 1].taps;
         ys[i] = ys[i + 1] * f->t[i + 1].points;
@@ -165,7 +188,8 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
         int64_t k = i % pack_groups(f) * PACK, rest = i / pack_groups(f);
         int64_t c = rest % f->reads, at = rest / f->reads % column_blocks(f),
                 v = rest / f->reads / column_blocks(f);
-        pack_block(f, v, at, c, k, local_of(f, thread));
+        pack_block(f, v, at * FCS_NR, c, k, chunk_weights(f, v, at * FCS_NR / f->chunk),
+                   local_of(f, thread));
     }
 }
 
@@ -274,31 +298,78 @@ static void block_product(const tiled *f, const float *v, const float *w, int64_
         }
 }
 
+/* Results of `count` tiles from `first` on, for one chunk of a written image's columns; v: their V,
+ * rows beyond them zero. */
+static void block_results(const tiled *f, int64_t first, int64_t count, int64_t image,
+                          int64_t chunk, const float *v, const float *w, float *m)
+{
+    int64_t written[3], width = chunk_width(f, chunk),
+                        rows = (count + FCS_MR - 1) / FCS_MR * FCS_MR;
+    fcs_split(image, f->t[1].writes, f->t[2].writes, written);
+    block_product(f, v, w, rows, width, m);
+    for (int64_t k = 0; k < count; k++) {
+        tile t = tile_at(f, first + k);
+        tile_out(f, &t, written, m + k * width, chunk * f->chunk, width);
+    }
+}
+
+/* Zeros in V behind its tiles, up to a whole number of MR rows. */
+static void fill_rows(const tiled *f, int64_t count, float *v)
+{
+    int64_t rows = (count + FCS_MR - 1) / FCS_MR * FCS_MR;
+    for (int64_t p = 0; p < f->points && rows > count; p++)
+        memset(v + p * f->plane_in + count * f->depth, 0,
+               (size_t)((rows - count) * f->depth) * sizeof *v);
+}
+
 static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const tiled *f = arg;
     float *v = local_of(f, thread), *m = v + f->points * f->plane_in,
           *patch = m + f->points * f->plane_out;
     for (int64_t item = begin; item < end; item++) {
-        int64_t first = item * f->block, count = least(f->block, f->tiles - first),
-                rows = (count + FCS_MR - 1) / FCS_MR * FCS_MR;
-        tile t[FCS_TILE_BLOCK];
-        for (int64_t i = 0; i < count; i++)
-            t[i] = tile_at(f, first + i);
-        for (int64_t p = 0; p < f->points && rows > count; p++)
-            memset(v + p * f->plane_in + count * f->depth, 0,
-                   (size_t)((rows - count) * f->depth) * sizeof *v);
+        int64_t first = item * f->block, count = least(f->block, f->tiles - first);
+        fill_rows(f, count, v);
         for (int64_t i = 0; i < f->writes * f->chunks; i++) {
-            int64_t width, written[3], chunk = i % f->chunks;
-            const float *w = chunk_weights(f, i / f->chunks, chunk, &width);
-            fcs_split(i / f->chunks, f->t[1].writes, f->t[2].writes, written);
-            if (i == 0 || (f->t[0].split && chunk == 0))
-                for (int64_t k = 0; k < count; k++)
-                    tile_in(f, &t[k], written, v + k * f->depth, patch);
-            block_product(f, v, w, rows, width, m);
-            for (int64_t k = 0; k < count; k++)
-                tile_out(f, &t[k], written, m + k * width, chunk * CHUNK, width);
+            int64_t image = i / f->chunks, chunk = i % f->chunks, written[3];
+            fcs_split(image, f->t[1].writes, f->t[2].writes, written);
+            for (int64_t k = 0; k < count && (i == 0 || (f->t[0].split && chunk == 0)); k++) {
+                tile t = tile_at(f, first + k);
+                tile_in(f, &t, written, v + k * f->depth, patch);
+            }
+            block_results(f, first, count, image, chunk, v, chunk_weights(f, image, chunk), m);
         }
+    }
+}
+
+/* ---- few tiles ---- */
+
+static void pixel_items(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const tiled *f = arg;
+    int64_t written[3];
+    fcs_split(f->v, f->t[1].writes, f->t[2].writes, written);
+    for (int64_t i = begin; i < end; i++) {
+        tile t = tile_at(f, i);
+        tile_in(f, &t, written, f->all + i * f->depth, local_of(f, thread));
+    }
+}
+
+/* Chunk after chunk of the written image v and, unless tiles are split, of those behind it. */
+static void strip_items(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const tiled *f = arg;
+    float *m = local_of(f, thread), *w = m + f->points * f->plane_out,
+          *taps = w + f->points * f->sums * f->chunk;
+    for (int64_t item = begin; item < end; item++) {
+        int64_t image = f->v + item / f->chunks, chunk = item % f->chunks;
+        for (int64_t at = 0; at < chunk_width(f, chunk); at += FCS_NR)
+            for (int64_t c = 0; c < f->reads; c++)
+                for (int64_t k = 0; k < f->channels; k += PACK)
+                    pack_block(f, image, chunk * f->chunk + at, c, k, w, taps);
+        for (int64_t first = 0; first < f->tiles; first += f->block)
+            block_results(f, first, least(f->block, f->tiles - first), image, chunk,
+                          f->all + first * f->depth, w, m);
     }
 }
 
@@ -322,9 +393,17 @@ void FCS_SYM(conv_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3])
     }
     for (int64_t i = 0; i < f.reads; i++)
         f.run[i] = i * f.in.cs;
-    f.weights = (float *)(void *)((char *)call->scratch + tiled_places(&f));
-    f.local = f.weights + fcs_lines(tiled_weights(&f) * sizeof(float)) / sizeof(float);
-    fcs_parallel(call->team, f.writes * column_blocks(&f) * f.reads * pack_groups(&f), 1,
-                 pack_items, &f);
-    fcs_parallel(call->team, (f.tiles + f.block - 1) / f.block, 1, tile_items, &f);
+    f.weights = f.all = (float *)(void *)((char *)call->scratch + tiled_places(&f));
+    f.local = f.weights + fcs_lines(tiled_shared(&f) * sizeof(float)) / sizeof(float);
+    if (!f.few) {
+        fcs_parallel(call->team, f.writes * column_blocks(&f) * f.reads * pack_groups(&f), 1,
+                     pack_items, &f);
+        fcs_parallel(call->team, (f.tiles + f.block - 1) / f.block, 1, tile_items, &f);
+        return;
+    }
+    fill_rows(&f, f.tiles, f.all);
+    for (f.v = 0; f.v < (t[0].split ? f.writes : 1); f.v++) {
+        fcs_parallel(call->team, f.tiles, 1, pixel_items, &f);
+        fcs_parallel(call->team, (t[0].split ? 1 : f.writes) * f.chunks, 1, strip_items, &f);
+    }
 }
