@@ -303,6 +303,12 @@ static size_t slab_bytes(const fcs_tiler *t)
     return 2 * (size_t)fcs_tiler_slab_floats(t) * sizeof(float);
 }
 
+/* All bytes where there is no other piece. */
+static size_t alone_bytes(const fcs_tiler *t, const piece *p)
+{
+    return p->plan->arena_bytes + piece_tensor_bytes(p) + piece_passing_bytes(p) + slab_bytes(t);
+}
+
 /* Bytes that tiles take at least: the plan of one in the middle, which feels the fewest edges and
  * so reads most. */
 static fcs_status middle_bytes(fcs_tiler *t, size_t *bytes, fcs_error *e)
@@ -317,8 +323,7 @@ static fcs_status middle_bytes(fcs_tiler *t, size_t *bytes, fcs_error *e)
     piece p;
     fcs_status s = piece_build(t, lo, hi, &p, e);
     if (!s)
-        *bytes =
-            p.plan->arena_bytes + piece_tensor_bytes(&p) + piece_passing_bytes(&p) + slab_bytes(t);
+        *bytes = alone_bytes(t, &p);
     piece_free(&p);
     return s;
 }
@@ -465,15 +470,16 @@ static int tile_shapes(const fcs_tiler *t, tile_shape *shapes)
     for (int cut_axes = t->volume ? 1 : 3; cut_axes <= 3; cut_axes++)
         for (int i = 0; i < SIDES; i++) {
             tile_shape x = {.work = 1};
-            bool larger = i + 1 < SIDES;
+            bool larger = i + 1 < SIDES, again = false; /* than needed; as with fewer axes */
             for (int a = 0; a < 3; a++) {
                 int64_t reach = t->size[a] + 2 * t->halo[a];
                 x.side[a] = a < cut_axes ? sides[i] : reach;
                 larger = larger && (a >= cut_axes || sides[i + 1] >= reach);
+                again = again || (t->volume && a > 0 && a == cut_axes - 1 && sides[i] >= reach);
                 if (x.side[a] < reach)
                     x.work *= (double)(sides[i] + 2 * t->stride[a]) / (double)sides[i];
             }
-            if (!larger && sides[i] > 2 * t->halo[2])
+            if (!larger && !again && sides[i] > 2 * t->halo[2])
                 shapes[n++] = x;
         }
     qsort(shapes, (size_t)n, sizeof *shapes, less_work);
@@ -560,8 +566,7 @@ static fcs_status one_piece(fcs_tiler *t, size_t memory, fcs_error *e)
     fcs_graph_free(g);
     piece_key(t, lo, t->size, p->key);
     if (!s)
-        t->bytes =
-            p->plan->arena_bytes + piece_tensor_bytes(p) + piece_passing_bytes(p) + slab_bytes(t);
+        t->bytes = alone_bytes(t, p);
     return !s && memory && t->bytes > memory
                ? fcs_fail(e, FCS_FAILED,
                           "memory: %.0f MiB are needed, %.0f MiB are allowed: allow more "

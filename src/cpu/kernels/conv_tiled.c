@@ -31,13 +31,14 @@ typedef struct tiled {
     int64_t depth;                  /* floats per point and tile: reads x channels as stored */
     int64_t sums;                   /* products per point and result: reads x channels */
     int64_t columns, chunk, chunks; /* per written image; of a chunk, at most */
-    bool few;
+    bool few;                       /* tiles, and many weights: items are strips of columns */
     int64_t tiles, block, plane_in, plane_out;
     int64_t run[MOST_READS];
     fcs_tile_place *place[3];
-    float *weights; /* [written image, chunk][point][block of NR columns][kernel, channel][NR] */
-    float *all;     /* few: V of all tiles */
-    int64_t v;      /* few and split: the written image that it is for */
+    /* The weights, [written image, chunk][point][block of NR columns][kernel, channel][NR]; few: V
+     * of all tiles. */
+    float *shared;
+    int64_t v; /* few and split: the written image that V is for */
     float *local;
     size_t local_floats;
 } tiled;
@@ -56,6 +57,8 @@ static fcs_transform transform_of(const fcs_tiling t[3], char which)
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3], int threads)
 {
@@ -84,14 +87,10 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
     f->block = block >= FCS_TILE_BLOCK ? FCS_TILE_BLOCK : (block / FCS_MR + 1) * FCS_MR;
     f->plane_in = fcs_plane((f->few ? (f->tiles + FCS_MR) : f->block) * f->depth);
     f->plane_out = fcs_plane(f->block * least(f->columns, f->chunk));
-    int64_t patch = f->points * fcs_channel_stride(f->channels), pack = taps * PACK * FCS_NR,
-            work = f->points * f->plane_out;
-    if (f->few)
-        work = f->points * (f->plane_out + f->sums * f->chunk) + pack;
-    else
-        work += f->points * f->plane_in + patch;
-    work = work > patch ? work : patch;
-    f->local_floats = (size_t)(work > pack ? work : pack);
+    int64_t patch = f->points * fcs_channel_stride(f->channels), pack = taps * PACK * FCS_NR;
+    int64_t item = f->few ? f->points * (f->plane_out + f->sums * f->chunk) + pack
+                          : f->points * (f->plane_in + f->plane_out) + patch;
+    f->local_floats = (size_t)most(item, most(patch, pack));
     f->forward = transform_of(t, 'i');
     f->weight = transform_of(t, 'w');
     f->back = transform_of(t, 'o');
@@ -132,7 +131,7 @@ static int64_t chunk_width(const tiled *f, int64_t chunk)
 /* Where written image v's columns of the chunk begin. */
 static float *chunk_weights(const tiled *f, int64_t v, int64_t chunk)
 {
-    return f->weights + f->points * f->sums * (v * f->columns + chunk * f->chunk);
+    return f->shared + f->points * f->sums * (v * f->columns + chunk * f->chunk);
 }
 
 /* The taps of kernel c (of those that add up) and written image v for `n` input channels from k on
@@ -298,19 +297,26 @@ static void block_product(const tiled *f, const float *v, const float *w, int64_
         }
 }
 
-/* Results of `count` tiles from `first` on, for one chunk of a written image's columns; v: their V,
- * rows beyond them zero. */
-static void block_results(const tiled *f, int64_t first, int64_t count, int64_t image,
+/* Results of `count` tiles for one chunk of a written image's columns; v: their V, rows beyond them
+ * zero. */
+static void block_results(const tiled *f, const tile *t, int64_t count, int64_t image,
                           int64_t chunk, const float *v, const float *w, float *m)
 {
     int64_t written[3], width = chunk_width(f, chunk),
                         rows = (count + FCS_MR - 1) / FCS_MR * FCS_MR;
     fcs_split(image, f->t[1].writes, f->t[2].writes, written);
     block_product(f, v, w, rows, width, m);
-    for (int64_t k = 0; k < count; k++) {
-        tile t = tile_at(f, first + k);
-        tile_out(f, &t, written, m + k * width, chunk * f->chunk, width);
-    }
+    for (int64_t k = 0; k < count; k++)
+        tile_out(f, &t[k], written, m + k * width, chunk * f->chunk, width);
+}
+
+/* The block's tiles from `first` on; how many there are. */
+static int64_t block_tiles(const tiled *f, int64_t first, tile t[FCS_TILE_BLOCK])
+{
+    int64_t count = least(f->block, f->tiles - first);
+    for (int64_t i = 0; i < count; i++)
+        t[i] = tile_at(f, first + i);
+    return count;
 }
 
 /* Zeros in V behind its tiles, up to a whole number of MR rows. */
@@ -328,16 +334,15 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
     float *v = local_of(f, thread), *m = v + f->points * f->plane_in,
           *patch = m + f->points * f->plane_out;
     for (int64_t item = begin; item < end; item++) {
-        int64_t first = item * f->block, count = least(f->block, f->tiles - first);
+        tile t[FCS_TILE_BLOCK];
+        int64_t count = block_tiles(f, item * f->block, t);
         fill_rows(f, count, v);
         for (int64_t i = 0; i < f->writes * f->chunks; i++) {
             int64_t image = i / f->chunks, chunk = i % f->chunks, written[3];
             fcs_split(image, f->t[1].writes, f->t[2].writes, written);
-            for (int64_t k = 0; k < count && (i == 0 || (f->t[0].split && chunk == 0)); k++) {
-                tile t = tile_at(f, first + k);
-                tile_in(f, &t, written, v + k * f->depth, patch);
-            }
-            block_results(f, first, count, image, chunk, v, chunk_weights(f, image, chunk), m);
+            for (int64_t k = 0; k < count && (i == 0 || (f->t[0].split && chunk == 0)); k++)
+                tile_in(f, &t[k], written, v + k * f->depth, patch);
+            block_results(f, t, count, image, chunk, v, chunk_weights(f, image, chunk), m);
         }
     }
 }
@@ -351,7 +356,7 @@ static void pixel_items(void *arg, int64_t begin, int64_t end, int thread)
     fcs_split(f->v, f->t[1].writes, f->t[2].writes, written);
     for (int64_t i = begin; i < end; i++) {
         tile t = tile_at(f, i);
-        tile_in(f, &t, written, f->all + i * f->depth, local_of(f, thread));
+        tile_in(f, &t, written, f->shared + i * f->depth, local_of(f, thread));
     }
 }
 
@@ -367,9 +372,11 @@ static void strip_items(void *arg, int64_t begin, int64_t end, int thread)
             for (int64_t c = 0; c < f->reads; c++)
                 for (int64_t k = 0; k < f->channels; k += PACK)
                     pack_block(f, image, chunk * f->chunk + at, c, k, w, taps);
-        for (int64_t first = 0; first < f->tiles; first += f->block)
-            block_results(f, first, least(f->block, f->tiles - first), image, chunk,
-                          f->all + first * f->depth, w, m);
+        for (int64_t first = 0; first < f->tiles; first += f->block) {
+            tile t[FCS_TILE_BLOCK];
+            int64_t count = block_tiles(f, first, t);
+            block_results(f, t, count, image, chunk, f->shared + first * f->depth, w, m);
+        }
     }
 }
 
@@ -393,15 +400,15 @@ void FCS_SYM(conv_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3])
     }
     for (int64_t i = 0; i < f.reads; i++)
         f.run[i] = i * f.in.cs;
-    f.weights = f.all = (float *)(void *)((char *)call->scratch + tiled_places(&f));
-    f.local = f.weights + fcs_lines(tiled_shared(&f) * sizeof(float)) / sizeof(float);
+    f.shared = (float *)(void *)((char *)call->scratch + tiled_places(&f));
+    f.local = f.shared + fcs_lines(tiled_shared(&f) * sizeof(float)) / sizeof(float);
     if (!f.few) {
         fcs_parallel(call->team, f.writes * column_blocks(&f) * f.reads * pack_groups(&f), 1,
                      pack_items, &f);
         fcs_parallel(call->team, (f.tiles + f.block - 1) / f.block, 1, tile_items, &f);
         return;
     }
-    fill_rows(&f, f.tiles, f.all);
+    fill_rows(&f, f.tiles, f.shared);
     for (f.v = 0; f.v < (t[0].split ? f.writes : 1); f.v++) {
         fcs_parallel(call->team, f.tiles, 1, pixel_items, &f);
         fcs_parallel(call->team, (t[0].split ? 1 : f.writes) * f.chunks, 1, strip_items, &f);
