@@ -66,21 +66,16 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
 {
     *f = (tiled){.points = 1, .reads = 1, .results = 1, .taps = 1, .tiles = a->in[0].n[FCS_N]};
     for (int i = 0; i < 3; i++) {
-        const fcs_passes *p = FCS_SYM(form_passes)(t[i].form);
         f->t[i] = t[i];
         f->points *= t[i].points;
         f->reads *= t[i].reads;
         f->results *= t[i].results;
         f->taps *= t[i].taps;
         f->tiles *= t[i].tiles;
-        f->forward.pass[i] = p->in;
-        f->spread.pass[i] = p->out_adjoint;
-        f->back.pass[i] = p->weights_adjoint;
-        f->forward.n[i] = f->spread.n[i] = f->back.n[i] = t[i].points;
-        f->forward.from[i] = f->forward.to[i] = f->spread.to[i] = f->back.from[i] = t[i].points;
-        f->spread.from[i] = t[i].results;
-        f->back.to[i] = t[i].taps;
     }
+    f->forward = FCS_SYM(transform_of)(t, FCS_TRANSFORM_IN);
+    f->spread = FCS_SYM(transform_of)(t, FCS_TRANSFORM_OUT_ADJOINT);
+    f->back = FCS_SYM(transform_of)(t, FCS_TRANSFORM_WEIGHTS_ADJOINT);
     f->strips = f->reads * fcs_channel_stride(a->in[0].n[FCS_C]) / STRIP;
     f->lanes = fcs_channel_stride(a->in[1].n[FCS_C]);
     choose_groups(f);
@@ -164,8 +159,7 @@ static void tile_x(const tiled *f, const work *w, int64_t n, const fcs_tile_plac
         }
         width = least(w->rows - s, f->x.cs - channel);
         const float *x = fcs_tile_pixels(&f->x, &b, channel, width, xs, patch);
-        for (int64_t lane = 0; lane < width; lane += FCS_VLEN)
-            FCS_SYM(transform)(&f->forward, x + lane, xs, v + s + lane, ys);
+        FCS_SYM(transform)(&f->forward, x, xs, v + s, ys, width / FCS_VLEN);
     }
 }
 
@@ -181,8 +175,7 @@ static void tile_gy(const tiled *f, const work *w, int64_t n, const fcs_tile_pla
         b.count[k] = f->t[k].results;
     }
     const float *g = fcs_tile_pixels(&f->gy, &b, w->lane, w->columns, xs, patch);
-    for (int64_t lane = 0; lane < w->columns; lane += FCS_VLEN)
-        FCS_SYM(transform)(&f->spread, g + lane, xs, y + lane, ys);
+    FCS_SYM(transform)(&f->spread, g, xs, y, ys, w->columns / FCS_VLEN);
 }
 
 /* ---- sums ---- */
@@ -289,7 +282,7 @@ static void sums_back(const tiled *f, const work *w, const float *s, float *y, f
         for (int64_t at = 0; at < w->columns; at += FCS_VLEN) {
             for (int64_t row = 0; row < STRIP; row++)
                 FCS_SYM(transform)
-            (&f->back, s + (strip + row) * w->columns + at, xs, y + row * FCS_VLEN, ys);
+            (&f->back, s + (strip + row) * w->columns + at, xs, y + row * FCS_VLEN, ys, 1);
             write_back(f, w, w->strip + strip / STRIP, at, y, out);
         }
 }

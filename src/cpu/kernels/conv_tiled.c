@@ -43,19 +43,6 @@ typedef struct tiled {
     size_t local_floats;
 } tiled;
 
-static fcs_transform transform_of(const fcs_tiling t[3], char which)
-{
-    fcs_transform r;
-    for (int i = 0; i < 3; i++) {
-        const fcs_passes *p = FCS_SYM(form_passes)(t[i].form);
-        r.n[i] = t[i].points;
-        r.pass[i] = which == 'i' ? p->in : which == 'w' ? p->weights : p->out;
-        r.from[i] = which == 'w' ? t[i].taps : t[i].points;
-        r.to[i] = which == 'o' ? t[i].results : t[i].points;
-    }
-    return r;
-}
-
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -91,9 +78,9 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
     int64_t item = f->few ? f->points * (f->plane_out + f->sums * f->chunk) + pack
                           : f->points * (f->plane_in + f->plane_out) + patch;
     f->local_floats = (size_t)most(item, most(patch, pack));
-    f->forward = transform_of(t, 'i');
-    f->weight = transform_of(t, 'w');
-    f->back = transform_of(t, 'o');
+    f->forward = FCS_SYM(transform_of)(t, FCS_TRANSFORM_IN);
+    f->weight = FCS_SYM(transform_of)(t, FCS_TRANSFORM_WEIGHTS);
+    f->back = FCS_SYM(transform_of)(t, FCS_TRANSFORM_OUT);
 }
 
 static size_t tiled_places(const tiled *f)
@@ -171,9 +158,7 @@ static void pack_block(const tiled *f, int64_t v, int64_t column, int64_t c, int
     fcs_split(v, f->t[1].writes, f->t[2].writes, vs);
     pack_taps(f, cs, vs, k, n, column, width, taps);
     y += inside * f->sums + (c * f->channels + k) * width;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t lane = 0; lane < width; lane += FCS_VLEN)
-            FCS_SYM(transform)(&f->weight, taps + i * width + lane, xs, y + i * width + lane, ys);
+    FCS_SYM(transform)(&f->weight, taps, xs, y, ys, n * width / FCS_VLEN);
 }
 
 static int64_t column_blocks(const tiled *f) { return (f->columns + FCS_NR - 1) / FCS_NR; }
@@ -232,8 +217,7 @@ static void tile_in(const tiled *f, const tile *t, const int64_t of[3], float *v
         fcs_split(i, f->t[1].reads, f->t[2].reads, c);
         fcs_tile_box box = tile_box(f, t, c, of);
         const float *x = fcs_tile_pixels(&f->in, &box, 0, f->in.cs, xs, patch);
-        for (int64_t lane = 0; lane < f->in.cs; lane += FCS_VLEN)
-            FCS_SYM(transform)(&f->forward, x + lane, xs, v + lane, ys);
+        FCS_SYM(transform)(&f->forward, x, xs, v, ys, f->in.cs / FCS_VLEN);
     }
 }
 
@@ -249,30 +233,36 @@ static void tile_range(const tiled *f, const tile *t, int axis, int64_t v, int64
         --*hi;
 }
 
-/* `width` columns from `first` on of written image v. */
+/* `width` columns from `first` on of written image v: straight to the image, or, where some results
+ * lie outside, by way of y. */
 static void tile_out(const tiled *f, const tile *t, const int64_t v[3], const float *m,
                      int64_t first, int64_t width)
 {
     float y[FCS_TILING_POINTS * FCS_VLEN];
-    const int64_t *size = f->out.shape.n + FCS_D;
-    int64_t lo[3], hi[3], r1 = f->t[1].results, r2 = f->t[2].results;
+    int64_t lo[3], hi[3], at = t->n, step = f->out.cs, r1 = f->t[1].results, r2 = f->t[2].results;
     int64_t xs[3] = {f->plane_out * f->t[1].points * f->t[2].points, f->plane_out * f->t[2].points,
                      f->plane_out};
-    int64_t ys[3] = {r1 * r2 * FCS_VLEN, r2 * FCS_VLEN, FCS_VLEN};
-    for (int k = 0; k < 3; k++)
+    int64_t ys[3] = {r1 * r2 * FCS_VLEN, r2 * FCS_VLEN, FCS_VLEN}, image[3];
+    bool inside = true;
+    for (int k = 0; k < 3; k++) {
         tile_range(f, t, k, v[k], &lo[k], &hi[k]);
-    const fcs_tile_place *pz = t->place[0], *py = t->place[1], *px = t->place[2];
+        inside = inside && lo[k] == 0 && hi[k] == f->t[k].results;
+        at = at * f->out.shape.n[FCS_D + k] + t->place[k]->write[v[k]];
+    }
+    for (int k = 2; k >= 0; step *= f->out.shape.n[FCS_D + k], k--)
+        image[k] = step * t->place[k]->write_step;
+    float *out = f->out.p + at * f->out.cs + first;
+    if (inside) {
+        FCS_SYM(transform)(&f->back, m, xs, out, image, width / FCS_VLEN);
+        return;
+    }
     for (int64_t lane = 0; lane < width; lane += FCS_VLEN) {
-        FCS_SYM(transform)(&f->back, m + lane, xs, y, ys);
+        FCS_SYM(transform)(&f->back, m + lane, xs, y, ys, 1);
         for (int64_t i = lo[0]; i < hi[0]; i++)
-            for (int64_t j = lo[1]; j < hi[1]; j++) {
-                int64_t at = (t->n * size[0] + pz->write[v[0]] + pz->write_step * i) * size[1] +
-                             py->write[v[1]] + py->write_step * j;
-                at = at * size[2] + px->write[v[2]];
+            for (int64_t j = lo[1]; j < hi[1]; j++)
                 for (int64_t k = lo[2]; k < hi[2]; k++)
-                    fcs_vstore(f->out.p + (at + px->write_step * k) * f->out.cs + first + lane,
+                    fcs_vstore(out + i * image[0] + j * image[1] + k * image[2] + lane,
                                fcs_vload(y + ((i * r1 + j) * r2 + k) * FCS_VLEN));
-            }
     }
 }
 

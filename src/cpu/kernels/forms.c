@@ -109,77 +109,104 @@ FCS_INLINE fcs_vf dot(const float *c, const fcs_vf *x, const int n)
 
 /* y = M x: `columns` elements to 2 * pairs + singles. */
 FCS_INLINE void expand(const matrix *m, const int pairs, const int singles, const int columns,
-                       const float *x, int64_t x_line, int64_t x_step, float *y, int64_t y_line,
-                       int64_t y_step, int64_t lines)
+                       const fcs_vf *x, fcs_vf *y)
 {
-    for (; lines > 0; lines--, x += x_line, y += y_line) {
-        fcs_vf v[FCS_TILE_POINTS];
-        FCS_UNROLL
-        for (int i = 0; i < columns; i++)
-            v[i] = fcs_vload(x + i * x_step);
-        FCS_UNROLL
-        for (int p = 0; p < pairs; p++) {
-            fcs_vf even = dot(m->even[p], v, columns), odd = dot(m->odd[p], v, columns);
-            fcs_vstore(y + 2 * p * y_step, even + odd);
-            fcs_vstore(y + (2 * p + 1) * y_step, even - odd);
-        }
-        FCS_UNROLL
-        for (int s = 0; s < singles; s++)
-            fcs_vstore(y + (2 * pairs + s) * y_step, dot(m->single[s], v, columns));
+    FCS_UNROLL
+    for (int p = 0; p < pairs; p++) {
+        fcs_vf even = dot(m->even[p], x, columns), odd = dot(m->odd[p], x, columns);
+        y[2 * p] = even + odd;
+        y[2 * p + 1] = even - odd;
     }
+    FCS_UNROLL
+    for (int s = 0; s < singles; s++)
+        y[2 * pairs + s] = dot(m->single[s], x, columns);
 }
 
 /* y = M' x: 2 * pairs + singles elements to `columns`. */
 FCS_INLINE void contract(const matrix *m, const int pairs, const int singles, const int columns,
-                         const float *x, int64_t x_line, int64_t x_step, float *y, int64_t y_line,
-                         int64_t y_step, int64_t lines)
+                         const fcs_vf *x, fcs_vf *y)
 {
-    for (; lines > 0; lines--, x += x_line, y += y_line) {
-        fcs_vf sum[3], difference[3], single[4];
-        FCS_UNROLL
-        for (int p = 0; p < pairs; p++) {
-            fcs_vf a = fcs_vload(x + 2 * p * x_step), b = fcs_vload(x + (2 * p + 1) * x_step);
-            sum[p] = a + b;
-            difference[p] = a - b;
-        }
+    fcs_vf sum[3], difference[3];
+    FCS_UNROLL
+    for (int p = 0; p < pairs; p++) {
+        sum[p] = x[2 * p] + x[2 * p + 1];
+        difference[p] = x[2 * p] - x[2 * p + 1];
+    }
+    FCS_UNROLL
+    for (int i = 0; i < columns; i++) {
+        fcs_vf r = {0};
+        bool begun = false;
         FCS_UNROLL
         for (int s = 0; s < singles; s++)
-            single[s] = fcs_vload(x + (2 * pairs + s) * x_step);
+            add(&r, &begun, m->single[s][i], x[2 * pairs + s]);
         FCS_UNROLL
-        for (int i = 0; i < columns; i++) {
-            fcs_vf r = {0};
-            bool begun = false;
-            FCS_UNROLL
-            for (int s = 0; s < singles; s++)
-                add(&r, &begun, m->single[s][i], single[s]);
-            FCS_UNROLL
-            for (int p = 0; p < pairs; p++) {
-                add(&r, &begun, m->even[p][i], sum[p]);
-                add(&r, &begun, m->odd[p][i], difference[p]);
-            }
-            fcs_vstore(y + i * y_step, r);
+        for (int p = 0; p < pairs; p++) {
+            add(&r, &begun, m->even[p][i], sum[p]);
+            add(&r, &begun, m->odd[p][i], difference[p]);
         }
+        y[i] = r;
     }
 }
 
-#define PASS(name, what, m, pairs, singles, columns)                                               \
-    static void name(const float *x, int64_t x_line, int64_t x_step, float *y, int64_t y_line,     \
-                     int64_t y_step, int64_t lines, int n)                                         \
+FCS_INLINE void load_line(const int n, const float *x, int64_t step, fcs_vf *v)
+{
+    FCS_UNROLL
+    for (int i = 0; i < n; i++)
+        v[i] = fcs_vload(x + i * step);
+}
+
+FCS_INLINE void store_line(const int n, float *y, int64_t step, const fcs_vf *v)
+{
+    FCS_UNROLL
+    for (int i = 0; i < n; i++)
+        fcs_vstore(y + i * step, v[i]);
+}
+
+/* name(v, w) transforms `from` vectors v to `to` vectors w. */
+#define PASS(name, what, m, pairs, singles, columns, from, to)                                     \
+    FCS_INLINE void name(const fcs_vf *v, fcs_vf *w) { what(&m, pairs, singles, columns, v, w); }  \
+    static void name##_line(const float *x, int64_t x_line, int64_t x_step, float *y,              \
+                            int64_t y_line, int64_t y_step, int64_t lines, int n)                  \
     {                                                                                              \
+        fcs_vf v[from], w[to];                                                                     \
         (void)n;                                                                                   \
-        what(&m, pairs, singles, columns, x, x_line, x_step, y, y_line, y_step, lines);            \
+        for (; lines > 0; lines--, x += x_line, y += y_line) {                                     \
+            load_line(from, x, x_step, v);                                                         \
+            name(v, w);                                                                            \
+            store_line(to, y, y_step, w);                                                          \
+        }                                                                                          \
+    }                                                                                              \
+    static void name##_plane(const float *x, int64_t x_row, int64_t x_step, float *y,              \
+                             int64_t y_row, int64_t y_step, int64_t vectors)                       \
+    {                                                                                              \
+        fcs_vf v[from], w[to], between[to][from];                                                  \
+        for (; vectors > 0; vectors--, x += FCS_VLEN, y += FCS_VLEN) {                             \
+            for (int i = 0; i < from; i++) {                                                       \
+                load_line(from, x + i * x_row, x_step, v);                                         \
+                name(v, w);                                                                        \
+                FCS_UNROLL                                                                         \
+                for (int k = 0; k < to; k++)                                                       \
+                    between[k][i] = w[k];                                                          \
+            }                                                                                      \
+            for (int k = 0; k < to; k++) {                                                         \
+                name(between[k], w);                                                               \
+                store_line(to, y + k * y_step, y_row, w);                                          \
+            }                                                                                      \
+        }                                                                                          \
     }
+#define IN(points, pairs, singles)                                                                 \
+    PASS(in_pass_##points, expand, in_##points, pairs, singles, points, points, points)
 /* F(m, r) with its points, pairs and singles. */
 #define FORM(m, r, points, pairs, singles)                                                         \
-    PASS(out_pass_##m##_##r, contract, out_##m##_##r, pairs, singles, m)                           \
-    PASS(out_adjoint_##m##_##r, expand, out_##m##_##r, pairs, singles, m)                          \
-    PASS(weights_pass_##m##_##r, expand, weights_##m##_##r, pairs, singles, r)                     \
-    PASS(weights_adjoint_##m##_##r, contract, weights_##m##_##r, pairs, singles, r)
-PASS(in_pass_3, expand, in_3, 0, 3, 3)
-PASS(in_pass_4, expand, in_4, 1, 2, 4)
-PASS(in_pass_5, expand, in_5, 1, 3, 5)
-PASS(in_pass_6, expand, in_6, 1, 4, 6)
-PASS(in_pass_8, expand, in_8, 3, 2, 8)
+    PASS(out_##m##_##r##_pass, contract, out_##m##_##r, pairs, singles, m, points, m)              \
+    PASS(out_adjoint_##m##_##r, expand, out_##m##_##r, pairs, singles, m, m, points)               \
+    PASS(weights_##m##_##r##_pass, expand, weights_##m##_##r, pairs, singles, r, r, points)        \
+    PASS(weights_adjoint_##m##_##r, contract, weights_##m##_##r, pairs, singles, r, points, r)
+IN(3, 0, 3)
+IN(4, 1, 2)
+IN(5, 1, 3)
+IN(6, 1, 4)
+IN(8, 3, 2)
 FORM(2, 2, 3, 0, 3)
 FORM(3, 2, 4, 1, 2)
 FORM(4, 2, 5, 1, 3)
@@ -220,14 +247,27 @@ static void spread_pass(const float *x, int64_t x_line, int64_t x_step, float *y
             fcs_vstore(y + i * y_step, fcs_vload(x));
 }
 
+typedef struct passes {
+    fcs_pass *line;
+    fcs_plane_pass *plane;
+} passes;
+
+#define BOTH(name)                                                                                 \
+    {                                                                                              \
+        name##_line, name##_plane                                                                  \
+    }
 #define PASSES(m, r, points)                                                                       \
     {                                                                                              \
-        in_pass_##points, out_pass_##m##_##r, out_adjoint_##m##_##r, weights_pass_##m##_##r,       \
-            weights_adjoint_##m##_##r                                                              \
+        BOTH(in_pass_##points), BOTH(out_##m##_##r##_pass), BOTH(out_adjoint_##m##_##r),           \
+            BOTH(weights_##m##_##r##_pass), BOTH(weights_adjoint_##m##_##r)                        \
     }
-/* In the order of fcs_forms, behind that of no form. */
-static const fcs_passes passes[] = {
-    {copy_pass, sum_pass, spread_pass, copy_pass, copy_pass},
+/* In the order of fcs_forms, behind that of no form; each in that of fcs_transform_kind. */
+static const passes all_passes[][FCS_TRANSFORMS] = {
+    {{copy_pass, NULL},
+     {sum_pass, NULL},
+     {spread_pass, NULL},
+     {copy_pass, NULL},
+     {copy_pass, NULL}},
     PASSES(2, 2, 3),
     PASSES(3, 2, 4),
     PASSES(4, 2, 5),
@@ -238,7 +278,23 @@ static const fcs_passes passes[] = {
     PASSES(4, 5, 8),
 };
 
-const fcs_passes *FCS_SYM(form_passes)(int form) { return &passes[form + 1]; }
+fcs_transform FCS_SYM(transform_of)(const fcs_tiling t[3], fcs_transform_kind kind)
+{
+    fcs_transform r = {.plane = NULL};
+    for (int i = 0; i < 3; i++) {
+        const fcs_tiling *a = &t[i];
+        bool out = kind == FCS_TRANSFORM_OUT, adjoint = kind == FCS_TRANSFORM_WEIGHTS_ADJOINT;
+        r.n[i] = a->points;
+        r.pass[i] = all_passes[a->form + 1][kind].line;
+        r.from[i] = kind == FCS_TRANSFORM_WEIGHTS       ? a->taps
+                    : kind == FCS_TRANSFORM_OUT_ADJOINT ? a->results
+                                                        : a->points;
+        r.to[i] = out ? a->results : adjoint ? a->taps : a->points;
+    }
+    if (t[1].form == t[2].form)
+        r.plane = all_passes[t[1].form + 1][kind].plane;
+    return r;
+}
 
 /* ---- nested ---- */
 
@@ -252,8 +308,17 @@ static void along(const fcs_transform *t, int axis, const int size[3], const flo
                       t->n[axis]);
 }
 
-void FCS_SYM(transform)(const fcs_transform *t, const float *x, const int64_t xs[3], float *y,
-                        const int64_t ys[3])
+/* Strides of sizes packed in a buffer, a vector per element. */
+static void packed(const int size[3], int64_t s[3])
+{
+    s[2] = FCS_VLEN;
+    s[1] = size[2] * FCS_VLEN;
+    s[0] = size[1] * s[1];
+}
+
+/* One vector of lanes, axis after axis, W first; those of one point are left out. */
+static void one_by_one(const fcs_transform *t, const float *x, const int64_t xs[3], float *y,
+                       const int64_t ys[3])
 {
     float buffer[2][FCS_TILING_POINTS * FCS_VLEN];
     int64_t stride[2][3];
@@ -269,13 +334,39 @@ void FCS_SYM(transform)(const fcs_transform *t, const float *x, const int64_t xs
         int64_t *own = stride[left % 2];
         int after[3] = {size[0], size[1], size[2]};
         after[axis] = t->to[axis];
-        own[2] = FCS_VLEN;
-        own[1] = after[2] * FCS_VLEN;
-        own[0] = after[1] * own[1];
+        packed(after, own);
         const int64_t *steps = left ? own : ys;
         along(t, axis, size, x, xs, to, steps);
         x = to;
         xs = steps;
         size[axis] = t->to[axis];
+    }
+}
+
+/* The same with H and W in one pass. */
+static void by_planes(const fcs_transform *t, const float *x, const int64_t xs[3], float *y,
+                      const int64_t ys[3])
+{
+    float buffer[FCS_TILING_POINTS * FCS_VLEN];
+    int64_t s[3];
+    int size[3] = {t->from[0], t->to[1], t->to[2]};
+    packed(size, s);
+    for (int i = 0; i < t->from[0]; i++)
+        t->plane(x + i * xs[0], xs[1], xs[2], buffer + i * s[0], s[1], s[2], 1);
+    along(t, 0, size, buffer, s, y, ys);
+}
+
+void FCS_SYM(transform)(const fcs_transform *t, const float *x, const int64_t xs[3], float *y,
+                        const int64_t ys[3], int64_t vectors)
+{
+    if (t->plane && t->n[0] == 1) {
+        t->plane(x, xs[1], xs[2], y, ys[1], ys[2], vectors);
+        return;
+    }
+    for (int64_t i = 0; i < vectors; i++, x += FCS_VLEN, y += FCS_VLEN) {
+        if (t->plane)
+            by_planes(t, x, xs, y, ys);
+        else
+            one_by_one(t, x, xs, y, ys);
     }
 }
