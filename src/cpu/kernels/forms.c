@@ -198,9 +198,9 @@ FCS_INLINE void store_line(const int n, float *y, int64_t step, const fcs_vf *v)
     PASS(in_pass_##points, expand, in_##points, pairs, singles, points, points, points)
 /* F(m, r) with its points, pairs and singles. */
 #define FORM(m, r, points, pairs, singles)                                                         \
-    PASS(out_##m##_##r##_pass, contract, out_##m##_##r, pairs, singles, m, points, m)              \
+    PASS(out_pass_##m##_##r, contract, out_##m##_##r, pairs, singles, m, points, m)                \
     PASS(out_adjoint_##m##_##r, expand, out_##m##_##r, pairs, singles, m, m, points)               \
-    PASS(weights_##m##_##r##_pass, expand, weights_##m##_##r, pairs, singles, r, r, points)        \
+    PASS(weights_pass_##m##_##r, expand, weights_##m##_##r, pairs, singles, r, r, points)          \
     PASS(weights_adjoint_##m##_##r, contract, weights_##m##_##r, pairs, singles, r, points, r)
 IN(3, 0, 3)
 IN(4, 1, 2)
@@ -258,8 +258,8 @@ typedef struct passes {
     }
 #define PASSES(m, r, points)                                                                       \
     {                                                                                              \
-        BOTH(in_pass_##points), BOTH(out_##m##_##r##_pass), BOTH(out_adjoint_##m##_##r),           \
-            BOTH(weights_##m##_##r##_pass), BOTH(weights_adjoint_##m##_##r)                        \
+        BOTH(in_pass_##points), BOTH(out_pass_##m##_##r), BOTH(out_adjoint_##m##_##r),             \
+            BOTH(weights_pass_##m##_##r), BOTH(weights_adjoint_##m##_##r)                          \
     }
 /* In the order of fcs_forms, behind that of no form; each in that of fcs_transform_kind. */
 static const passes all_passes[][FCS_TRANSFORMS] = {
@@ -282,14 +282,13 @@ fcs_transform FCS_SYM(transform_of)(const fcs_tiling t[3], fcs_transform_kind ki
 {
     fcs_transform r = {.plane = NULL};
     for (int i = 0; i < 3; i++) {
-        const fcs_tiling *a = &t[i];
-        bool out = kind == FCS_TRANSFORM_OUT, adjoint = kind == FCS_TRANSFORM_WEIGHTS_ADJOINT;
-        r.n[i] = a->points;
-        r.pass[i] = all_passes[a->form + 1][kind].line;
-        r.from[i] = kind == FCS_TRANSFORM_WEIGHTS       ? a->taps
-                    : kind == FCS_TRANSFORM_OUT_ADJOINT ? a->results
-                                                        : a->points;
-        r.to[i] = out ? a->results : adjoint ? a->taps : a->points;
+        int points = t[i].points, results = t[i].results, taps = t[i].taps;
+        const int from[FCS_TRANSFORMS] = {points, points, results, taps, points};
+        const int to[FCS_TRANSFORMS] = {points, results, points, points, taps};
+        r.n[i] = points;
+        r.pass[i] = all_passes[t[i].form + 1][kind].line;
+        r.from[i] = from[kind];
+        r.to[i] = to[kind];
     }
     if (t[1].form == t[2].form)
         r.plane = all_passes[t[1].form + 1][kind].plane;
