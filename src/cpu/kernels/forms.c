@@ -96,51 +96,52 @@ FCS_INLINE void add(fcs_vf *sum, bool *begun, float c, fcs_vf x)
     *begun = true;
 }
 
-/* The sum of c[i] x[i], highest i first (its constant is mostly 1). */
-FCS_INLINE fcs_vf dot(const float *c, const fcs_vf *x, const int n)
+/* The sum of c[i] x[i], highest i first (its constant is mostly 1). Counters here and below are
+ * unsigned: overflow checks of a sanitizer in what is unrolled keep clang busy for half an hour. */
+FCS_INLINE fcs_vf dot(const float *c, const fcs_vf *x, const unsigned n)
 {
     fcs_vf sum = {0};
     bool begun = false;
     FCS_UNROLL
-    for (int i = n - 1; i >= 0; i--)
-        add(&sum, &begun, c[i], x[i]);
+    for (unsigned i = n; i > 0; i--)
+        add(&sum, &begun, c[i - 1], x[i - 1]);
     return sum;
 }
 
 /* y = M x: `columns` elements to 2 * pairs + singles. */
-FCS_INLINE void expand(const matrix *m, const int pairs, const int singles, const int columns,
-                       const fcs_vf *x, fcs_vf *y)
+FCS_INLINE void expand(const matrix *m, const unsigned pairs, const unsigned singles,
+                       const unsigned columns, const fcs_vf *x, fcs_vf *y)
 {
     FCS_UNROLL
-    for (int p = 0; p < pairs; p++) {
+    for (unsigned p = 0; p < pairs; p++) {
         fcs_vf even = dot(m->even[p], x, columns), odd = dot(m->odd[p], x, columns);
         y[2 * p] = even + odd;
         y[2 * p + 1] = even - odd;
     }
     FCS_UNROLL
-    for (int s = 0; s < singles; s++)
+    for (unsigned s = 0; s < singles; s++)
         y[2 * pairs + s] = dot(m->single[s], x, columns);
 }
 
 /* y = M' x: 2 * pairs + singles elements to `columns`. */
-FCS_INLINE void contract(const matrix *m, const int pairs, const int singles, const int columns,
-                         const fcs_vf *x, fcs_vf *y)
+FCS_INLINE void contract(const matrix *m, const unsigned pairs, const unsigned singles,
+                         const unsigned columns, const fcs_vf *x, fcs_vf *y)
 {
     fcs_vf sum[3], difference[3];
     FCS_UNROLL
-    for (int p = 0; p < pairs; p++) {
+    for (unsigned p = 0; p < pairs; p++) {
         sum[p] = x[2 * p] + x[2 * p + 1];
         difference[p] = x[2 * p] - x[2 * p + 1];
     }
     FCS_UNROLL
-    for (int i = 0; i < columns; i++) {
+    for (unsigned i = 0; i < columns; i++) {
         fcs_vf r = {0};
         bool begun = false;
         FCS_UNROLL
-        for (int s = 0; s < singles; s++)
+        for (unsigned s = 0; s < singles; s++)
             add(&r, &begun, m->single[s][i], x[2 * pairs + s]);
         FCS_UNROLL
-        for (int p = 0; p < pairs; p++) {
+        for (unsigned p = 0; p < pairs; p++) {
             add(&r, &begun, m->even[p][i], sum[p]);
             add(&r, &begun, m->odd[p][i], difference[p]);
         }
@@ -148,17 +149,17 @@ FCS_INLINE void contract(const matrix *m, const int pairs, const int singles, co
     }
 }
 
-FCS_INLINE void load_line(const int n, const float *x, int64_t step, fcs_vf *v)
+FCS_INLINE void load_line(const unsigned n, const float *x, int64_t step, fcs_vf *v)
 {
     FCS_UNROLL
-    for (int i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++)
         v[i] = fcs_vload(x + i * step);
 }
 
-FCS_INLINE void store_line(const int n, float *y, int64_t step, const fcs_vf *v)
+FCS_INLINE void store_line(const unsigned n, float *y, int64_t step, const fcs_vf *v)
 {
     FCS_UNROLL
-    for (int i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++)
         fcs_vstore(y + i * step, v[i]);
 }
 
@@ -181,14 +182,14 @@ FCS_INLINE void store_line(const int n, float *y, int64_t step, const fcs_vf *v)
     {                                                                                              \
         fcs_vf v[from], w[to], between[to][from];                                                  \
         for (; vectors > 0; vectors--, x += FCS_VLEN, y += FCS_VLEN) {                             \
-            for (int i = 0; i < from; i++) {                                                       \
+            for (unsigned i = 0; i < from; i++) {                                                  \
                 load_line(from, x + i * x_row, x_step, v);                                         \
                 name(v, w);                                                                        \
                 FCS_UNROLL                                                                         \
-                for (int k = 0; k < to; k++)                                                       \
+                for (unsigned k = 0; k < to; k++)                                                  \
                     between[k][i] = w[k];                                                          \
             }                                                                                      \
-            for (int k = 0; k < to; k++) {                                                         \
+            for (unsigned k = 0; k < to; k++) {                                                    \
                 name(between[k], w);                                                               \
                 store_line(to, y + k * y_step, y_row, w);                                          \
             }                                                                                      \
