@@ -195,27 +195,29 @@ FCS_INLINE void store_line(const unsigned n, float *y, int64_t step, const fcs_v
             }                                                                                      \
         }                                                                                          \
     }
-#define IN(points, pairs, singles)                                                                 \
-    PASS(in_pass_##points, expand, in_##points, pairs, singles, points, points, points)
-/* F(m, r) with its points, pairs and singles. */
-#define FORM(m, r, points, pairs, singles)                                                         \
-    PASS(out_pass_##m##_##r, contract, out_##m##_##r, pairs, singles, m, points, m)                \
-    PASS(out_adjoint_##m##_##r, expand, out_##m##_##r, pairs, singles, m, m, points)               \
-    PASS(weights_pass_##m##_##r, expand, weights_##m##_##r, pairs, singles, r, r, points)          \
-    PASS(weights_adjoint_##m##_##r, contract, weights_##m##_##r, pairs, singles, r, points, r)
-IN(3, 0, 3)
-IN(4, 1, 2)
-IN(5, 1, 3)
-IN(6, 1, 4)
-IN(8, 3, 2)
-FORM(2, 2, 3, 0, 3)
-FORM(3, 2, 4, 1, 2)
-FORM(4, 2, 5, 1, 3)
-FORM(2, 3, 4, 1, 2)
-FORM(4, 3, 6, 1, 4)
-FORM(3, 4, 6, 1, 4)
-FORM(2, 5, 6, 1, 4)
-FORM(4, 5, 8, 3, 2)
+#define EXPAND(name, m, pairs, singles, columns)                                                   \
+    PASS(name, expand, m, pairs, singles, columns, columns, 2 * pairs + singles)
+#define CONTRACT(name, m, pairs, singles, columns)                                                 \
+    PASS(name, contract, m, pairs, singles, columns, 2 * pairs + singles, columns)
+/* F(m, r) with the pairs and singles of its points. */
+#define FORM(m, r, pairs, singles)                                                                 \
+    CONTRACT(out_pass_##m##_##r, out_##m##_##r, pairs, singles, m)                                 \
+    EXPAND(out_adjoint_##m##_##r, out_##m##_##r, pairs, singles, m)                                \
+    EXPAND(weights_pass_##m##_##r, weights_##m##_##r, pairs, singles, r)                           \
+    CONTRACT(weights_adjoint_##m##_##r, weights_##m##_##r, pairs, singles, r)
+EXPAND(in_pass_3, in_3, 0, 3, 3)
+EXPAND(in_pass_4, in_4, 1, 2, 4)
+EXPAND(in_pass_5, in_5, 1, 3, 5)
+EXPAND(in_pass_6, in_6, 1, 4, 6)
+EXPAND(in_pass_8, in_8, 3, 2, 8)
+FORM(2, 2, 0, 3)
+FORM(3, 2, 1, 2)
+FORM(4, 2, 1, 3)
+FORM(2, 3, 1, 2)
+FORM(4, 3, 1, 4)
+FORM(3, 4, 1, 4)
+FORM(2, 5, 1, 4)
+FORM(4, 5, 3, 2)
 
 /* ---- an axis without a form: as many products as taps, one result ---- */
 
