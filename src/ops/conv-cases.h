@@ -39,6 +39,9 @@ static const char *const conv_cases[] = {
     "in=1x16x6x9x7,16x16x2x2x2 pad_lo=1 form=4",
     "in=1x16x1x14x15,16x16x1x3x3 pad_lo=0,-3,1 pad_hi=0,1,-2 form=2 origin=0,5,3",
     "in=1x16x1x16x24,16x16x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=2", /* 4 x 24 tiles: whole blocks */
+    "in=1x530x1x2x14,16x530x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=1", /* chunks of padding alone */
+    "in=2x3x5x9x15,20x3x3x4x3 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4",
+    "in=2x20x5x9x15,3x20x3x4x3 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4",
     NULL,
 };
 static const char *const conv_dx_cases[] = {
@@ -78,10 +81,14 @@ static const char *const conv_dx_cases[] = {
     "in=1x16x6x9x7,16x16x2x2x2 pad_lo=1 size=6,9,7 form=4",
     "in=1x16x1x7x5,16x16x1x5x5 stride=1,2,3 pad_lo=0,3,0 pad_hi=0,1,2 form=2 origin=0,5,3",
     "in=1x16x1x16x24,16x16x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=2 size=1,16,24",
+    "in=1x530x1x2x14,530x16x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 size=1,2,14 form=1",
+    "in=2x20x3x6x15,20x3x3x4x3 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4 size=5,9,15",
+    "in=2x3x3x6x15,3x20x3x4x3 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4 size=5,9,15",
     /* of conv_dx alone: tiles for each of the interleaved results */
     "in=2x24x1x9x9,24x17x1x4x4 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,1,2 size=1,19,18 form=4 split=1",
     "in=1x15x1x6x6,15x31x1x5x5 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2 size=1,12,13 form=4 split=1",
-    "in=1x16x1x11x10,16x16x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4 size=1,23,21 form=4 split=1",
+    "in=1x16x1x11x10,16x16x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4 size=1,23,21 form=4 "
+    "split=1",
     "in=1x16x3x3x3,16x16x4x4x4 stride=2 pad_lo=1 pad_hi=2 size=6,6,5 form=3 split=1",
     "in=1x16x1x7x5,16x16x1x5x5 stride=1,2,3 pad_lo=0,3,0 pad_hi=0,1,2 form=2 origin=0,5,3 split=1",
     NULL,
@@ -122,6 +129,9 @@ static const char *const conv_dw_cases[] = {
     "in=2x17x1x19x18,2x24x1x9x9 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,1,2 size=1,4,4 form=4",
     "in=1x16x6x9x7,1x16x6x9x7 pad_lo=1 size=2,2,2 form=4",
     "in=1x16x1x16x24,1x16x1x16x24 pad_lo=0,1,1 pad_hi=0,1,1 form=2 size=1,3,3",
+    "in=1x530x1x2x14,1x16x1x2x14 pad_lo=0,1,1 pad_hi=0,1,1 size=1,3,3 form=1",
+    "in=2x3x5x9x15,2x20x3x6x15 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4 size=3,4,3",
+    "in=2x20x5x9x15,2x3x3x6x15 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4 size=3,4,3",
     NULL,
 };
 static const char *const conv_bench[] = {

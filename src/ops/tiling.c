@@ -135,17 +135,16 @@ static bool is_op(const fcs_apply_args *a, const char *name) { return !strcmp(a-
 
 typedef struct problem {
     fcs_shape x, w, y;
-    bool adjoint;
+    bool adjoint, weights; /* conv_dx, conv_dw */
     fcs_conv_dims dims[3];
 } problem;
 
 static problem problem_of(const fcs_apply_args *a)
 {
-    problem p = {.adjoint = is_op(a, "conv_dx")};
-    bool dw = is_op(a, "conv_dw");
+    problem p = {.adjoint = is_op(a, "conv_dx"), .weights = is_op(a, "conv_dw")};
     p.x = p.adjoint ? a->out : a->in[0];
-    p.w = dw ? a->out : a->in[1];
-    p.y = p.adjoint ? a->in[0] : dw ? a->in[1] : a->out;
+    p.w = p.weights ? a->out : a->in[1];
+    p.y = p.adjoint ? a->in[0] : p.weights ? a->in[1] : a->out;
     for (int i = 0; i < 3; i++)
         p.dims[i] = fcs_conv_dims_of(&a->attrs, p.x, p.w, p.y, i);
     return p;
@@ -195,9 +194,10 @@ static bool tile_axis(const problem *p, int axis, int64_t origin, int64_t result
  * AVX2: 2 to 3 and 8 cycles for 8 lanes. */
 static const double in_cost = 5, out_cost = 5, weight_cost = 10, apart_cost = 3, least_gain = 1.25;
 
-/* Transformed weights are read once for every block of tiles: of each, from the caches nearby, from
- * the last one, from memory. */
+/* Transformed weights are written once (those of conv_dw are sums, as direct ones) and read once
+ * for every block of tiles: of each, to and from the caches nearby, the last one, memory. */
 static double stream_cost(double weights) { return weights < 1e5 ? 0 : weights < 2e6 ? 3 : 10; }
+static double write_cost(double weights) { return weights < 2e6 ? 0 : 20; }
 
 static double tiling_cost(const problem *p, const fcs_tiling t[3])
 {
@@ -214,17 +214,26 @@ static double tiling_cost(const problem *p, const fcs_tiling t[3])
     if (points > FCS_TILING_POINTS)
         return -1;
     double passes = t[1].form == t[2].form ? 1 : apart_cost;
-    double each =
-        weight_cost * passes + stream_cost(points * in * out) * ceil(tiles / FCS_TILE_BLOCK);
+    double weights = points * in * out;
+    double each = weight_cost * passes + (p->weights ? 0 : write_cost(weights)) +
+                  stream_cost(weights) * ceil(tiles / FCS_TILE_BLOCK);
     return points * (tiles * (in * out + passes * (in_cost * in * read_again + out_cost * out)) +
                      each * in * out);
 }
 
+/* The adjoint's phases have no tap that meets nothing but padding. */
 static double direct_cost(const problem *p)
 {
     double work = (double)(p->w.n[FCS_N] * p->w.n[FCS_C] * p->y.n[FCS_N]);
-    for (int i = 0; i < 3; i++)
-        work *= (double)(p->dims[i].kernel * p->dims[i].y);
+    for (int i = 0; i < 3; i++) {
+        const fcs_conv_dims *d = &p->dims[i];
+        int64_t sums = p->adjoint ? 0 : d->kernel * d->y;
+        for (int64_t r = 0; p->adjoint && r < d->stride && r < d->x; r++) {
+            fcs_axis a = fcs_axis_adjoint(*d, r);
+            sums += a.taps * a.count;
+        }
+        work *= (double)sums;
+    }
     return work;
 }
 

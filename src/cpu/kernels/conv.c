@@ -4,10 +4,11 @@
  *
  * Register tiles of MR pixels x NR channels read the image where it lies; tiles that touch the
  * border or the end of a row, and images whose pixels fall on the same cache sets, go through a
- * patch: the MR pixels' inputs, zero padded. The sum over (tap, ci) is cut into chunks so that a
- * chunk of packed weights stays in the second cache while a block of pixels passes by. Chunks
- * depend on channels and taps only, so a window of an image has the bits of the whole. Other
- * forms than this direct one: conv_tiled.c. */
+ * patch: the MR pixels' inputs, zero padded. Thin images, those of few channels, are copied with
+ * their padding instead and tiles end with the rows: patches of short sums would take longer than
+ * the sums. The sum over (tap, ci) is cut into chunks so that a chunk of packed weights stays in
+ * the second cache while a block of pixels passes by. Chunks depend on channels and taps only, so a
+ * window of an image has the bits of the whole. Other forms than this direct one: conv_tiled.c. */
 #include "cpu/cpu.h"
 #include "ops/axis.h"
 #include "cpu/kernels/conv.h"
@@ -17,7 +18,8 @@ enum {
     BLOCK = 384,           /* pixels of one work item, at most */
     CHUNK_FLOATS = 131072, /* wanted size of a chunk's weights */
     CHUNK_MIN = 128,
-    CHUNK_MAX = 512
+    CHUNK_MAX = 512,
+    THIN = 8 /* fewer input channels: a pixel has no padding lanes */
 };
 
 typedef struct phase {
@@ -30,24 +32,36 @@ typedef struct phase {
     int64_t chunks;
     const int64_t *offset;   /* of each run from the first tap's pixel, in floats */
     float *weights;          /* [chunk][block of NR channels][k][NR] */
+    int64_t block;           /* pixels of a work item */
     int64_t item, pack_item; /* the first of its work items */
 } phase;
 
 typedef struct gather {
-    fcs_view in, out;
+    fcs_view in, out, image; /* thin: in is a copy of image */
     const float *w;
     int64_t channels;                    /* of in */
     int64_t lane_step, k_step, tap_step; /* of w: output channel, input channel, tap */
     int64_t kernel[3];
     fcs_shape shape_x, shape_w, shape_y;
-    bool adjoint;
+    bool adjoint, thin;
+    int64_t lo[3], size[3]; /* thin: the copy's padding before the image, its size with both */
     phase *phases;
-    int64_t n_phases, columns, group, groups, chunk_max, block;
+    int64_t n_phases, columns, group, groups, chunk_max;
     float *local; /* per thread: patch and a row that nobody reads */
     size_t local_floats;
 } gather;
 
 /* ---- phases ---- */
+
+static int64_t classes_of(const gather *g, fcs_conv_dims d)
+{
+    return !g->adjoint ? 1 : d.stride < d.x ? d.stride : d.x;
+}
+
+static fcs_axis axis_of(const gather *g, fcs_conv_dims d, int64_t r)
+{
+    return g->adjoint ? fcs_axis_adjoint(d, r) : fcs_axis_forward(d);
+}
 
 static void gather_init(gather *g, const fcs_apply_args *a, bool adjoint)
 {
@@ -62,13 +76,32 @@ static void gather_init(gather *g, const fcs_apply_args *a, bool adjoint)
     int64_t chunk = CHUNK_FLOATS / g->group;
     g->chunk_max = chunk < CHUNK_MIN ? CHUNK_MIN : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;
     g->local_floats = (size_t)(FCS_MR * (g->chunk_max + 32) + g->columns);
+    g->thin = g->channels < THIN;
     g->n_phases = 1;
     for (int i = 0; i < 3; i++) {
         g->kernel[i] = g->shape_w.n[FCS_D + i];
         fcs_conv_dims d = fcs_conv_dims_of(&a->attrs, g->shape_x, g->shape_w, g->shape_y, i);
-        if (adjoint)
-            g->n_phases *= d.stride < d.x ? d.stride : d.x;
+        int64_t classes = classes_of(g, d), size = a->in[0].n[FCS_D + i], lo = 0, hi = size;
+        g->n_phases *= classes;
+        for (int64_t r = 0; r < classes; r++) {
+            fcs_axis x = axis_of(g, d, r);
+            int64_t end = x.reach * (x.count - 1) + x.offset + x.spread * (x.taps - 1) + 1;
+            if (!x.taps || !x.count)
+                continue;
+            lo = x.offset < lo ? x.offset : lo;
+            hi = end > hi ? end : hi;
+        }
+        g->lo[i] = -lo;
+        g->size[i] = hi - lo;
     }
+}
+
+/* Of the copy; tiles may read beyond the last row's end. */
+static size_t thin_floats(const gather *g, const fcs_apply_args *a)
+{
+    int64_t beyond = (FCS_MR - 1) * a->attrs.i[FCS_CONV_STRIDE + 2];
+    int64_t pixels = a->in[0].n[FCS_N] * g->size[0] * g->size[1] * g->size[2];
+    return g->thin ? (size_t)((pixels + beyond) * g->channels) : 0;
 }
 
 static int64_t gather_taps(const gather *g) { return g->kernel[0] * g->kernel[1] * g->kernel[2]; }
@@ -80,7 +113,8 @@ static size_t gather_scratch(const fcs_apply_args *a, int threads, bool adjoint)
     size_t taps = (size_t)gather_taps(&g);
     return fcs_lines((size_t)g.n_phases * sizeof(phase)) + fcs_lines(taps * sizeof(int64_t)) +
            fcs_lines(taps * (size_t)(g.channels * g.columns) * sizeof(float)) +
-           (size_t)threads * fcs_lines(g.local_floats * sizeof(float));
+           (size_t)threads * fcs_lines(g.local_floats * sizeof(float)) +
+           thin_floats(&g, a) * sizeof(float);
 }
 
 /* How a phase's sum is cut: into runs and chunks. Depends on channels and taps only. */
@@ -121,20 +155,23 @@ static int64_t *phase_offsets(const gather *g, phase *p, int64_t *offset)
 
 static void gather_phases(gather *g, const fcs_attrs *attrs, int64_t *offset, float *weights)
 {
-    int64_t classes[3] = {1, 1, 1};
+    int64_t classes[3];
     fcs_conv_dims d[3];
     for (int i = 0; i < 3; i++) {
         d[i] = fcs_conv_dims_of(attrs, g->shape_x, g->shape_w, g->shape_y, i);
-        if (g->adjoint)
-            classes[i] = d[i].stride < d[i].x ? d[i].stride : d[i].x;
+        classes[i] = classes_of(g, d[i]);
     }
     for (int64_t i = 0; i < g->n_phases; i++) {
         phase *p = &g->phases[i];
         int64_t r[3] = {i / (classes[1] * classes[2]), i / classes[2] % classes[1], i % classes[2]};
         p->pixels = g->in.shape.n[FCS_N];
         for (int k = 0; k < 3; k++) {
-            p->axis[k] = g->adjoint ? fcs_axis_adjoint(d[k], r[k]) : fcs_axis_forward(d[k]);
+            p->axis[k] = axis_of(g, d[k], r[k]);
             p->pixels *= p->axis[k].count;
+            if (g->thin) {
+                p->axis[k].offset += g->lo[k];
+                p->axis[k].size = g->size[k];
+            }
         }
         phase_cut(g, p);
         offset = phase_offsets(g, p, offset);
@@ -211,6 +248,30 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
     }
 }
 
+/* ---- the copy of a thin image ---- */
+
+/* Work items are rows. */
+static void copy_items(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const gather *g = arg;
+    const int64_t *n = g->image.shape.n + FCS_D;
+    (void)thread;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t h = i % g->size[1] - g->lo[1], r = i / g->size[1], d = r % g->size[0] - g->lo[0];
+        float *y = g->in.p + i * g->size[2] * g->channels;
+        size_t lo = (size_t)(g->lo[2] * g->channels), all = (size_t)(g->size[2] * g->channels);
+        size_t row = (size_t)(n[2] * g->channels);
+        bool inside = d >= 0 && d < n[0] && h >= 0 && h < n[1];
+        if (!inside)
+            lo = all, row = 0;
+        memset(y, 0, lo * sizeof *y);
+        if (inside)
+            memcpy(y + lo, g->image.p + ((r / g->size[0] * n[0] + d) * n[1] + h) * (int64_t)row,
+                   row * sizeof *y);
+        memset(y + lo + row, 0, (all - lo - row) * sizeof *y);
+    }
+}
+
 /* ---- tiles ---- */
 
 typedef struct pixel {
@@ -268,10 +329,11 @@ static bool tile_inside(const phase *p, const pixel *r)
     return true;
 }
 
-/* One pixel's inputs of a chunk, zeros outside the image. */
-static void patch_row(const gather *g, const phase *p, chunk c, const pixel *r, float *y)
+/* One pixel's inputs of a chunk, zeros outside the image; whether any lie inside. */
+static bool patch_row(const gather *g, const phase *p, chunk c, const pixel *r, float *y)
 {
     const fcs_axis *x = &p->axis[2];
+    bool any = false;
     int64_t at[3], base = pixel_in(g, p, r), steps = x->taps / p->run_taps;
     for (int64_t run = c.run; run < c.run + c.runs; run++, y += c.length) {
         int64_t j[3] = {run / steps / p->axis[1].taps, run / steps % p->axis[1].taps, run % steps};
@@ -289,30 +351,39 @@ static void patch_row(const gather *g, const phase *p, chunk c, const pixel *r, 
             memset(y, 0, (size_t)c.length * sizeof *y);
             continue;
         }
+        any = true;
         memset(y, 0, (size_t)(lo - c.begin) * sizeof *y);
         memcpy(y + lo - c.begin, g->in.p + base + p->offset[run] + lo,
                (size_t)(hi - lo) * sizeof *y);
         memset(y + hi - c.begin, 0, (size_t)(c.begin + c.length - hi) * sizeof *y);
     }
+    return any;
 }
 
-/* MR pixels from r on, `left` of which exist; advances r. */
-static void tile(const gather *g, const phase *p, chunk c, int64_t group, pixel *r, int64_t left,
+/* Up to MR pixels from r on; advances r. A chunk that meets none of the image is left out: in small
+ * images of many channels, whose chunks are a tap or less, many do. */
+static void tile(const gather *g, const phase *p, chunk c, int64_t group, pixel *r, int64_t pixels,
                  float *patch)
 {
     static const int64_t start[1] = {0};
     int64_t step = p->axis[2].reach * g->in.cs, stride = ((c.runs * c.length + 15) / 16 | 1) * 16;
-    bool inside = left >= FCS_MR && step % 512 != 0 && tile_inside(p, r);
+    bool inside = g->thin || (pixels == FCS_MR && step % 512 != 0 && tile_inside(p, r)),
+         any = inside || c.k == 0;
+    int64_t to_next = p->axis[2].step * g->out.cs;
     const float *a = inside ? g->in.p + pixel_in(g, p, r) + c.begin : patch;
     float *out[FCS_MR], *unread = patch + FCS_MR * (g->chunk_max + 32);
     for (int m = 0; m < FCS_MR; m++) {
-        out[m] = m < left ? pixel_out(g, p, r) : unread;
-        if (!inside && m < left)
-            patch_row(g, p, c, r, patch + m * stride);
+        bool next = m > 0 && r->q[2] > 0; /* to the one before in its row */
+        out[m] = m >= pixels ? unread : next ? out[m - 1] + to_next : pixel_out(g, p, r);
+        if (!inside && m < pixels)
+            any |= patch_row(g, p, c, r, patch + m * stride);
         else if (!inside)
             memset(patch + m * stride, 0, (size_t)(c.runs * c.length) * sizeof *patch);
-        pixel_next(p, r);
+        if (m < pixels)
+            pixel_next(p, r);
     }
+    if (!any)
+        return;
     int64_t first = group * g->group,
             end = first + g->group < g->columns ? first + g->group : g->columns;
     for (int64_t at = first; at < end; at += FCS_NR) {
@@ -336,13 +407,16 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
         const phase *p = g->phases;
         while (p + 1 < g->phases + g->n_phases && p[1].item <= i)
             p++;
-        int64_t at = i - p->item, first = at / g->groups * g->block;
-        int64_t last = first + g->block < p->pixels ? first + g->block : p->pixels;
+        int64_t at = i - p->item, first = at / g->groups * p->block;
+        int64_t last = first + p->block < p->pixels ? first + p->block : p->pixels;
         for (int64_t k = 0; k < p->chunks; k++) {
             pixel r = pixel_at(p, first);
             chunk c = phase_chunk(p, k);
-            for (int64_t q = first; q < last; q += FCS_MR)
-                tile(g, p, c, at % g->groups, &r, last - q, patch);
+            for (int64_t q = first, n; q < last; q += n) {
+                int64_t left = g->thin ? p->axis[2].count - r.q[2] : last - q;
+                n = left < FCS_MR ? left : FCS_MR;
+                tile(g, p, c, at % g->groups, &r, n, patch);
+            }
         }
     }
 }
@@ -374,20 +448,31 @@ static void gather_run(const fcs_cpu_call *call, bool adjoint)
     g.phases = (phase *)(void *)scratch;
     g.local = weights +
               fcs_lines(taps * (size_t)(g.channels * g.columns) * sizeof(float)) / sizeof(float);
-    g.in = call->in[0];
+    g.in = g.image = call->in[0];
     g.out = call->out;
     g.w = call->in[1].p;
     g.tap_step = call->in[1].cs;
     g.lane_step = adjoint ? 1 : (int64_t)taps * g.tap_step;
     g.k_step = adjoint ? (int64_t)taps * g.tap_step : 1;
     gather_phases(&g, &call->args->attrs, offset, weights);
-    g.block = gather_block(&g, threads);
+    int64_t block = gather_block(&g, threads);
     for (int64_t i = 0; i < g.n_phases; i++) {
         phase *p = &g.phases[i];
+        int64_t row = p->axis[2].count;
+        p->block = !g.thin || !row ? block : block < row ? row : block / row * row;
         p->item = items;
         p->pack_item = packs;
-        items += (p->pixels + g.block - 1) / g.block * g.groups;
+        items += (p->pixels + p->block - 1) / p->block * g.groups;
         packs += p->chunks * ((g.columns + FCS_NR - 1) / FCS_NR);
+    }
+    if (g.thin) {
+        size_t local = (size_t)threads * fcs_lines(g.local_floats * sizeof(float));
+        g.in.p = g.local + local / sizeof(float);
+        int64_t rows = g.in.shape.n[FCS_N] * g.size[0] * g.size[1];
+        fcs_parallel(call->team, rows, 1 + 16384 / g.size[2], copy_items, &g);
+        float *last = g.in.p + rows * g.size[2] * g.channels;
+        memset(last, 0,
+               thin_floats(&g, call->args) * sizeof *last - (size_t)(last - g.in.p) * sizeof *last);
     }
     fcs_parallel(call->team, packs, 1, pack_items, &g);
     fcs_parallel(call->team, items, 1, tile_items, &g);
