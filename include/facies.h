@@ -352,7 +352,7 @@ typedef struct fcs_generate_options {
         *density; /* wanted shares of the phases, or NULL; of runs that learnt to take them */
     int n_density;
     fcs_voxel voxel; /* written where the format has a place for it */
-    size_t memory;   /* bytes of scratch to stay under; 0: 512 MiB, or the least that does */
+    size_t memory;   /* bytes of scratch to stay under; 0: 448 MiB, or the least that does */
     void (*progress)(void *user, double done); /* 0..1; may be NULL */
     void *user;
 } fcs_generate_options;

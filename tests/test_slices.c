@@ -337,10 +337,10 @@ static void test_wide(void)
           fcs_recipe_set(r, "train.real_batch=1") == FCS_OK);
     const fcs_data data = {0, path};
     CHECK(fcs_run_create(ctx, r, &data, 1, NULL, &run) == FCS_OK);
-    const fcs_tiler_options t = {.size = {256, 256, 256}};
+    const fcs_tiler_options t = {.size = {256, 256, 256}, .phases = true};
     CHECK(run && fcs_tiler_new(run->model, &t, &ctx->error, &tiler) == FCS_OK);
-    CHECK(tiler && fcs_tiler_tiles(tiler) <= 8);
-    CHECK(tiler && fcs_tiler_bytes(tiler) <= (size_t)512 << 20);
+    CHECK(tiler && fcs_tiler_tiles(tiler) <= 4);
+    CHECK(tiler && fcs_tiler_bytes(tiler) <= (size_t)448 << 20);
     fcs_tiler_free(tiler);
     fcs_run_close(run);
     fcs_recipe_free(r);

@@ -31,7 +31,7 @@ static const cli_option options[] = {
     {"periodic", 0, CLI_FLAG, CLI_AT(periodic), NULL, "an image that tiles the plane without seams",
      0, 0},
     {"memory", 0, CLI_INT, CLI_AT(memory), "MIB",
-     "memory to stay under (512, or the least that does)", 1, 1e9},
+     "memory to stay under (448, or the least that does)", 1, 1e9},
     CLI_VOXEL_OPTIONS,
     CLI_COMPUTE_OPTIONS,
     {"quiet", 'q', CLI_FLAG, CLI_AT(quiet), NULL, "no progress and no notes", 0, 0},

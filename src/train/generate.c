@@ -20,8 +20,9 @@ typedef struct generation {
     float level[FCS_PHASES_MAX]; /* what is written for each phase */
     fcs_sample sample;           /* of files */
     bool onehot;
-    float *slab, *rows; /* planar with halo; interleaved without: values, or numbers of phases */
-    float *window;      /* of the median filter */
+    float *slab, *rows;   /* planar with halo; interleaved without: values, or numbers of phases */
+    size_t window_floats; /* of a thread */
+    float *window;        /* of the median filter */
 } generation;
 
 /* ---- the options ---- */
@@ -168,6 +169,7 @@ static fcs_status generation_open(generation *g, fcs_run *run, const fcs_generat
         .size = {g->size[0], g->size[1], g->size[2]},
         .periodic = g->o.periodic != 0,
         .halo = g->o.median / 2,
+        .phases = g->phases > 0,
         .memory = g->o.memory,
     };
     s = fcs_run_calibrate(run);
@@ -176,9 +178,11 @@ static fcs_status generation_open(generation *g, fcs_run *run, const fcs_generat
     if (s)
         return s;
     size_t floats = (size_t)fcs_tiler_slab_floats(g->tiler), k = (size_t)(g->o.median | 1);
+    size_t threads = (size_t)fcs_team_size(run->ctx->team);
+    g->window_floats = k * k * k;
     g->slab = fcs_alloc_array(g->e, floats, sizeof *g->slab);
     g->rows = fcs_alloc_array(g->e, floats, sizeof *g->rows);
-    g->window = fcs_alloc_array(g->e, k * k * k, sizeof *g->window);
+    g->window = fcs_alloc_array(g->e, threads * g->window_floats, sizeof *g->window);
     return g->slab && g->rows && g->window ? FCS_OK : FCS_FAILED;
 }
 
@@ -231,33 +235,52 @@ static int64_t clamp(int64_t a, int64_t n) { return a < 0 ? 0 : a < n ? a : n - 
 /* The median around (z, y, x) of a plane of the slab, n pixels; its own edges repeat, which are the
  * image's. */
 static float median_at(const generation *g, const float *plane, const int64_t n[3],
-                       const int64_t at[3])
+                       const int64_t at[3], float *window)
 {
     const int64_t h = g->o.median / 2, hz = g->size[0] > 1 ? h : 0;
     int count = 0;
     for (int64_t z = at[0] - hz; z <= at[0] + hz; z++)
         for (int64_t y = at[1] - h; y <= at[1] + h; y++)
             for (int64_t x = at[2] - h; x <= at[2] + h; x++)
-                g->window[count++] =
+                window[count++] =
                     plane[(clamp(z, n[0]) * n[1] + clamp(y, n[1])) * n[2] + clamp(x, n[2])];
-    return middle(g->window, count);
+    return middle(window, count);
 }
 
-/* Channels of the rows: of phases only their numbers are left. */
-static int row_channels(const generation *g)
+typedef struct finishing {
+    generation *g;
+    const fcs_slab *slab;
+    int64_t n[3], plane; /* the slab's sizes, their product */
+} finishing;
+
+/* Values of the slab. */
+static void finish_values(void *arg, int64_t begin, int64_t end, int thread)
 {
-    return g->phases ? 1 : fcs_tiler_channels(g->tiler);
+    generation *g = arg;
+    (void)thread;
+    for (int64_t i = begin; i < end; i++)
+        g->slab[i] = unit_value(g, g->slab[i]);
 }
 
-/* The first plane becomes the number of the largest channel, the first one of equals. */
-static void choose_phases(generation *g, int64_t plane)
+/* Rows of the slab's core, interleaved. */
+static void finish_lines(void *arg, int64_t begin, int64_t end, int thread)
 {
-    for (int64_t i = 0; i < plane; i++) {
-        int best = 0;
-        for (int c = 1; c < g->phases; c++)
-            if (g->slab[c * plane + i] > g->slab[best * plane + i])
-                best = c;
-        g->slab[i] = (float)best;
+    const finishing *f = arg;
+    generation *g = f->g;
+    const fcs_slab *s = f->slab;
+    const int64_t height = s->core_hi[1] - s->core_lo[1], width = s->core_hi[2] - s->core_lo[2];
+    const int channels = fcs_tiler_channels(g->tiler);
+    float *window = g->window + (size_t)thread * g->window_floats;
+    for (int64_t i = begin; i < end; i++) {
+        float *to = g->rows + i * width * channels;
+        int64_t at[3] = {s->core_lo[0] - s->lo[0] + i / height,
+                         s->core_lo[1] - s->lo[1] + i % height};
+        for (at[2] = s->core_lo[2] - s->lo[2]; at[2] < s->core_hi[2] - s->lo[2]; at[2]++)
+            for (int c = 0; c < channels; c++) {
+                const float *p = g->slab + c * f->plane;
+                *to++ = g->o.median > 1 ? median_at(g, p, f->n, at, window)
+                                        : p[(at[0] * f->n[1] + at[1]) * f->n[2] + at[2]];
+            }
     }
 }
 
@@ -265,23 +288,14 @@ static void choose_phases(generation *g, int64_t plane)
  * final first. */
 static void finish_rows(generation *g, const fcs_slab *s)
 {
-    const int channels = row_channels(g);
-    const int64_t n[3] = {s->hi[0] - s->lo[0], s->hi[1] - s->lo[1], s->hi[2] - s->lo[2]};
-    const int64_t plane = n[0] * n[1] * n[2];
-    if (g->phases)
-        choose_phases(g, plane);
-    for (int64_t i = 0; i < plane * channels && !g->phases; i++)
-        g->slab[i] = unit_value(g, g->slab[i]);
-    float *to = g->rows;
-    int64_t at[3];
-    for (at[0] = s->core_lo[0] - s->lo[0]; at[0] < s->core_hi[0] - s->lo[0]; at[0]++)
-        for (at[1] = s->core_lo[1] - s->lo[1]; at[1] < s->core_hi[1] - s->lo[1]; at[1]++)
-            for (at[2] = s->core_lo[2] - s->lo[2]; at[2] < s->core_hi[2] - s->lo[2]; at[2]++)
-                for (int c = 0; c < channels; c++) {
-                    const float *p = g->slab + c * plane;
-                    *to++ = g->o.median > 1 ? median_at(g, p, n, at)
-                                            : p[(at[0] * n[1] + at[1]) * n[2] + at[2]];
-                }
+    finishing f = {.g = g, .slab = s, .plane = 1};
+    for (int a = 0; a < 3; a++)
+        f.plane *= f.n[a] = s->hi[a] - s->lo[a];
+    fcs_team *team = g->run->ctx->team;
+    if (!g->phases)
+        fcs_parallel(team, f.plane * fcs_tiler_channels(g->tiler), 16384, finish_values, g);
+    fcs_parallel(team, (s->core_hi[0] - s->core_lo[0]) * (s->core_hi[1] - s->core_lo[1]), 16,
+                 finish_lines, &f);
 }
 
 /* ---- streaming ---- */
@@ -331,7 +345,7 @@ static fcs_status to_writer(generation *g, float *rows, int64_t n, void *user)
 {
     const outputs *to = user;
     unsigned char *bytes = (unsigned char *)rows;
-    int64_t count = n * g->size[2] * row_channels(g);
+    int64_t count = n * g->size[2] * fcs_tiler_channels(g->tiler);
     for (int64_t i = 0; i < count; i++) {
         float v = g->phases ? g->level[(int)rows[i]] : rows[i] * 255;
         uint16_t wide = (uint16_t)(g->sample == FCS_U16 ? lrintf(v) : 0);
@@ -374,7 +388,7 @@ static fcs_status open_outputs(generation *g, const char *path, outputs *to)
     const fcs_form form = {.width = g->size[2],
                            .height = g->size[1],
                            .depth = g->size[0],
-                           .channels = row_channels(g),
+                           .channels = fcs_tiler_channels(g->tiler),
                            .sample = g->sample,
                            .voxel = g->o.voxel};
     int n = g->phases && g->onehot ? g->phases : 1;
@@ -449,7 +463,7 @@ fcs_status fcs_generate_image(fcs_run *run, const fcs_generate_options *options,
     fcs_status s = generation_open(&g, run, options, false);
     if (!s)
         s = fcs_image_new(run->ctx, g.size[2], g.size[1], g.size[0],
-                          g.onehot ? g.phases : row_channels(&g), FCS_F32, &sink.image);
+                          g.onehot ? g.phases : fcs_tiler_channels(g.tiler), FCS_F32, &sink.image);
     if (!s) {
         g.tiles = fcs_tiler_tiles(g.tiler);
         s = stream(&g, g.o.first, to_image, &sink);

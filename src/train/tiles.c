@@ -4,8 +4,10 @@
  * graph: the box of the output, walked back to the box of the latent that it needs; padding acts at
  * the image's true edges only. Tiles that lie alike (same size, same phase within a latent cell,
  * same distance to edges that they can feel) share one plan. */
+#include "graph/profile.h"
 #include "train/tiles.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +30,7 @@ struct fcs_tiler {
     fcs_tensor *latent;
     fcs_shape shape; /* of the whole graph's output: the image, rounded up, and its margin when
                         periodic */
-    bool volume;
+    bool volume, phases;
     int64_t size[3], stride[3], origin[3], margin[3], cells[3], period[3], halo[3];
     int64_t felt; /* pixels from an edge from which on it is not felt */
     int64_t tile[3], slab[3], n_slabs[3], tiles;
@@ -37,7 +39,6 @@ struct fcs_tiler {
     piece *pieces;
     int n_pieces;
     size_t pieces_capacity;
-    float *values;   /* one tile, row-major, as fcs_tensor_get gives it */
     float *cells_in; /* one latent window */
 };
 
@@ -205,11 +206,10 @@ static size_t piece_tensor_bytes(const piece *p)
            sizeof(float);
 }
 
-/* Numbers on their way to and from a piece's tensors. */
+/* The latent on its way to its tensor. */
 static size_t piece_passing_bytes(const piece *p)
 {
-    return (size_t)(fcs_shape_count(p->latent->shape) + fcs_shape_count(p->out->shape)) *
-           sizeof(float);
+    return (size_t)fcs_shape_count(p->latent->shape) * sizeof(float);
 }
 
 static piece *piece_find(fcs_tiler *t, const int64_t lo[3], const int64_t hi[3])
@@ -262,7 +262,7 @@ void fcs_tiler_slab(const fcs_tiler *t, int64_t i, fcs_slab *slab)
 
 int64_t fcs_tiler_slab_floats(const fcs_tiler *t)
 {
-    int64_t n = t->channels;
+    int64_t n = fcs_tiler_channels(t);
     for (int a = 0; a < 3; a++)
         n *= t->slab[a] + 2 * t->halo[a];
     return n;
@@ -309,19 +309,24 @@ static size_t alone_bytes(const fcs_tiler *t, const piece *p)
     return p->plan->arena_bytes + piece_tensor_bytes(p) + piece_passing_bytes(p) + slab_bytes(t);
 }
 
-/* Bytes that tiles take at least: the plan of one in the middle, which feels the fewest edges and
- * so reads most. */
-static fcs_status middle_bytes(fcs_tiler *t, size_t *bytes, fcs_error *e)
+/* Builds the plan of a tile that feels as few edges as one can: in the middle, or at the first edge
+ * where there are two. */
+static fcs_status middle_build(fcs_tiler *t, const int64_t side[3], piece *p, fcs_error *e)
 {
     int64_t lo[3], hi[3];
     for (int a = 0; a < 3; a++) {
         int64_t n = t->shape.n[FCS_D + a];
-        lo[a] = (n - t->tile[a]) / 2 / t->stride[a] * t->stride[a];
-        lo[a] = lo[a] < 0 ? 0 : lo[a];
-        hi[a] = least(lo[a] + t->tile[a], n);
+        lo[a] = 2 * side[a] >= n ? 0 : (n - side[a]) / 2 / t->stride[a] * t->stride[a];
+        hi[a] = least(lo[a] + side[a], n);
     }
+    return piece_build(t, lo, hi, p, e);
+}
+
+/* Bytes that tiles take at least. */
+static fcs_status middle_bytes(fcs_tiler *t, size_t *bytes, fcs_error *e)
+{
     piece p;
-    fcs_status s = piece_build(t, lo, hi, &p, e);
+    fcs_status s = middle_build(t, t->tile, &p, e);
     if (!s)
         *bytes = alone_bytes(t, &p);
     piece_free(&p);
@@ -446,95 +451,170 @@ static fcs_status plan_tiles(fcs_tiler *t, fcs_error *e)
     return FCS_OK;
 }
 
-/* Sides of tiles that are tried. */
-enum { SIDES = 14, SHAPES = 3 * SIDES };
-static const int64_t sides[SIDES] = {2048, 1536, 1024, 768, 512, 384, 256,
-                                     192,  128,  96,   64,  48,  32,  16};
+/* ---- shapes of tiles ---- */
+
+/* Operations of a cube or square in the middle. */
+static fcs_status middle_work(fcs_tiler *t, int64_t side, double *work, fcs_error *e)
+{
+    const int64_t sides[3] = {t->volume ? side : 1, side, side};
+    piece p;
+    fcs_status s = middle_build(t, sides, &p, e);
+    *work = 0;
+    for (int i = 0; !s && i < p.plan->n_steps; i++)
+        *work += fcs_step_flops(&p.plan->steps[i]);
+    piece_free(&p);
+    return s;
+}
+
+/* Pixels that a tile computes besides on each side, as if all layers had the same rim: what
+ * (4 cells + 2 rim)^d to (2 cells + 2 rim)^d operations say. */
+static fcs_status find_rim(fcs_tiler *t, double *rim, fcs_error *e)
+{
+    double cell = (double)t->stride[2], two, four;
+    *rim = cell;
+    for (int a = t->volume ? 0 : 1; a < 3; a++)
+        if (t->shape.n[FCS_D + a] < 8 * t->stride[a])
+            return FCS_OK;
+    fcs_status s = middle_work(t, 2 * t->stride[2], &two, e);
+    if (!s)
+        s = middle_work(t, 4 * t->stride[2], &four, e);
+    if (s)
+        return s;
+    double ratio = pow(four / two, t->volume ? 1.0 / 3 : 0.5);
+    *rim = ratio < 2 ? (4 - 2 * ratio) / (ratio - 1) * cell / 2 : 0;
+    return FCS_OK;
+}
+
+enum { SIDES = 64, LEAST_SIDE = 16 }; /* an axis of 2^20 pixels has 48 */
 
 typedef struct tile_shape {
     int64_t side[3];
-    double work; /* about that per voxel: tiles compute a rim of a cell or so besides */
+    double work;   /* about that, in pixels of the image */
+    double pixels; /* of a tile */
 } tile_shape;
 
-static int less_work(const void *a, const void *b)
-{
-    const tile_shape *x = a, *y = b;
-    return x->work < y->work ? -1 : x->work > y->work ? 1 : 0;
-}
-
-/* Squares or cubes; of volumes slices and bars through the whole too. The least work first, so that
- * the smallest are last. */
-static int tile_shapes(const fcs_tiler *t, tile_shape *shapes)
+/* Sides that cut an axis into equal parts, in whole cells: 1, 2, 3 and more of them. */
+static int axis_sides(const fcs_tiler *t, int a, int64_t *sides)
 {
     int n = 0;
-    for (int cut_axes = t->volume ? 1 : 3; cut_axes <= 3; cut_axes++)
-        for (int i = 0; i < SIDES; i++) {
-            tile_shape x = {.work = 1};
-            bool larger = i + 1 < SIDES, again = false; /* than needed; as with fewer axes */
-            for (int a = 0; a < 3; a++) {
-                int64_t reach = t->size[a] + 2 * t->halo[a];
-                x.side[a] = a < cut_axes ? sides[i] : reach;
-                larger = larger && (a >= cut_axes || sides[i + 1] >= reach);
-                again = again || (t->volume && a > 0 && a == cut_axes - 1 && sides[i] >= reach);
-                if (x.side[a] < reach)
-                    x.work *= (double)(sides[i] + 2 * t->stride[a]) / (double)sides[i];
-            }
-            if (!larger && !again && sides[i] > 2 * t->halo[2])
-                shapes[n++] = x;
-        }
-    qsort(shapes, (size_t)n, sizeof *shapes, less_work);
+    sides[n++] = t->size[a] + 2 * t->halo[a];
+    bool flat = a == 0 && !t->volume;
+    for (int64_t parts = 2; !flat && n < SIDES; parts += parts < 8 ? 1 : parts / 4) {
+        int64_t core = divide_up(divide_up(t->size[a], parts), t->stride[a]) * t->stride[a];
+        core = core > LEAST_SIDE ? core : LEAST_SIDE;
+        int64_t side = core + 2 * t->halo[a];
+        if (side < sides[n - 1])
+            sides[n++] = side;
+        if (core <= LEAST_SIDE || core <= t->stride[a])
+            break;
+    }
     return n;
 }
 
-/* The tiles that cost least work of those that stay within the memory. */
+/* The least work first, so that the smallest tiles are last; the same for the same work: slabs of
+ * fewer slices and rows. */
+static int less_work(const void *a, const void *b)
+{
+    const tile_shape *x = a, *y = b;
+    if (x->work != y->work)
+        return x->work < y->work ? -1 : 1;
+    for (int i = 0; i < 2; i++)
+        if (x->side[i] != y->side[i])
+            return x->side[i] < y->side[i] ? -1 : 1;
+    return 0;
+}
+
+/* All combinations of sides; the caller's to free. */
+static tile_shape *tile_shapes(const fcs_tiler *t, double rim, size_t *n, fcs_error *e)
+{
+    int64_t sides[3][SIDES];
+    size_t count[3], all = 1;
+    for (int a = 0; a < 3; a++)
+        all *= count[a] = (size_t)axis_sides(t, a, sides[a]);
+    tile_shape *shapes = fcs_alloc_array(e, all, sizeof *shapes);
+    for (size_t i = 0; shapes && i < all; i++) {
+        size_t at = i;
+        shapes[i].work = shapes[i].pixels = 1;
+        for (int a = 0; a < 3; at /= count[a++]) {
+            int64_t side = sides[a][at % count[a]],
+                    cuts = divide_up(t->size[a], side - 2 * t->halo[a]) - 1;
+            shapes[i].side[a] = side;
+            shapes[i].work *= (double)t->size[a] + (double)cuts * 2 * (rim + (double)t->halo[a]);
+            shapes[i].pixels *= (double)side;
+        }
+    }
+    if (shapes)
+        qsort(shapes, all, sizeof *shapes, less_work);
+    *n = all;
+    return shapes;
+}
+
+/* Tries tiles of these sides: *fits where they stay within the memory, else t->bytes says what they
+ * would need. */
+static fcs_status try_tiles(fcs_tiler *t, const int64_t side[3], size_t memory, bool *fits,
+                            fcs_error *e)
+{
+    cut(t, side);
+    fcs_status s = middle_bytes(t, &t->bytes, e);
+    if (!s && t->bytes <= memory)
+        s = plan_tiles(t, e);
+    *fits = !s && t->bytes <= memory;
+    if (!*fits)
+        drop_pieces(t);
+    return s;
+}
+
+/* The whole image as one tile if it stays within the memory, else of the tiles that do those that
+ * cost least work. What tiles need is known when they are planned; the bytes per pixel of the last
+ * ones that were say which are not worth it. */
 static fcs_status choose_tiles(fcs_tiler *t, size_t wanted, fcs_error *e)
 {
-    const size_t usual = (size_t)512 << 20;
-    size_t memory = wanted ? wanted : usual;
-    tile_shape shapes[SHAPES];
-    int n = tile_shapes(t, shapes);
-    for (int i = 0; i < n; i++) {
+    const size_t usual = (size_t)448 << 20;
+    size_t memory = wanted ? wanted : usual, n = 0;
+    tile_shape *shapes = NULL;
+    double rim, most = INFINITY; /* pixels of a tile */
+    bool fits = false;
+    fcs_status s = find_rim(t, &rim, e);
+    if (!s && !(shapes = tile_shapes(t, rim, &n, e)))
+        s = FCS_FAILED;
+    for (size_t i = 0; i < n && !fits; i++) {
         bool last = i + 1 == n;
         if (last && !wanted)
             memory = SIZE_MAX;
         cut(t, shapes[i].side);
-        if (!last && slab_bytes(t) > memory)
-            continue; /* a tile's tensors would be allocated to find out what is plain */
-        fcs_status s = middle_bytes(t, &t->bytes, e);
-        if (!s && t->bytes <= memory)
-            s = plan_tiles(t, e);
-        if (s ? last : t->bytes <= memory)
-            return s;
-        if (s) /* perhaps a value is larger than the device's buffers */
+        if (!last && (slab_bytes(t) > memory || shapes[i].pixels > most))
+            continue;
+        s = try_tiles(t, shapes[i].side, memory, &fits, e);
+        most = shapes[i].pixels * (s ? 0.9 : (double)memory / (double)t->bytes);
+        if (s && !last) /* perhaps a value is larger than the device's buffers */
             fcs_error_clear(e);
-        drop_pieces(t);
     }
+    free(shapes);
+    if (s || fits)
+        return s;
     return fcs_fail(e, FCS_FAILED,
                     "memory: the smallest tiles need %.0f MiB, %.0f MiB are allowed: allow more "
                     "(--memory)",
                     (double)t->bytes / 1048576 + 1, (double)memory / 1048576);
 }
 
-/* Gives the plans one arena, and allocates the buffers between tensors and slabs. */
+/* Gives the plans one arena, and allocates the buffer for latents. */
 static fcs_status prepare(fcs_tiler *t, fcs_error *e)
 {
-    size_t latent = 0, out = 0;
+    size_t latent = 0;
     fcs_plan **plans = fcs_alloc_array(e, (size_t)t->n_pieces, sizeof *plans);
     if (!plans)
         return FCS_FAILED;
     for (int i = 0; i < t->n_pieces; i++) {
         const piece *p = &t->pieces[i];
         plans[i] = p->plan;
-        size_t a = (size_t)fcs_shape_count(p->latent->shape),
-               b = (size_t)fcs_shape_count(p->out->shape);
-        latent = a > latent ? a : latent;
-        out = b > out ? b : out;
+        size_t n = (size_t)fcs_shape_count(p->latent->shape);
+        latent = n > latent ? n : latent;
     }
     fcs_status s = fcs_plan_share(plans, t->n_pieces, e);
     free(plans);
     t->cells_in = s ? NULL : fcs_alloc_array(e, latent, sizeof *t->cells_in);
-    t->values = s ? NULL : fcs_alloc_array(e, out, sizeof *t->values);
-    return t->cells_in && t->values ? FCS_OK : FCS_FAILED;
+    return t->cells_in ? FCS_OK : FCS_FAILED;
 }
 
 /* ---- generators of one size ---- */
@@ -607,6 +687,7 @@ fcs_status fcs_tiler_new(fcs_model *m, const fcs_tiler_options *o, fcs_error *e,
     t->m = m;
     t->ctx = m->ctx;
     t->volume = fcs_recipe_depth(m->recipe) > 1;
+    t->phases = o->phases;
     fcs_status s = FCS_OK;
     if (!t->volume && o->size[0] > 1)
         s = fcs_fail(e, FCS_FAILED, "depth %lld: this recipe makes 2D images",
@@ -636,12 +717,11 @@ void fcs_tiler_free(fcs_tiler *t)
     fcs_graph_free(t->whole);
     fcs_tensor_free(t->latent);
     free(t->pieces);
-    free(t->values);
     free(t->cells_in);
     free(t);
 }
 
-int fcs_tiler_channels(const fcs_tiler *t) { return t->channels; }
+int fcs_tiler_channels(const fcs_tiler *t) { return t->phases ? 1 : t->channels; }
 int64_t fcs_tiler_tiles(const fcs_tiler *t) { return t->tiles; }
 size_t fcs_tiler_bytes(const fcs_tiler *t) { return t->bytes; }
 int fcs_tiler_plans(const fcs_tiler *t) { return t->n_pieces; }
@@ -673,19 +753,55 @@ static fcs_status fill_latent(fcs_tiler *t, const piece *p, const int64_t lo[3],
     return fcs_tensor_set(p->latent, t->cells_in);
 }
 
-/* Copies a tile's values to their place in the slab. */
-static void place(const fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3],
-                  const int64_t hi[3], float *out)
+typedef struct placing {
+    const fcs_slab *slab;
+    const int64_t *lo, *hi; /* of the tile */
+    const float *from;      /* its values, channels-last */
+    int64_t channels;
+    bool phases;
+    float *out;
+} placing;
+
+static int64_t largest(const float *x, int64_t n)
 {
+    int64_t best = 0;
+    for (int64_t c = 1; c < n; c++)
+        if (x[c] > x[best])
+            best = c;
+    return best;
+}
+
+/* Copies rows of a tile to their place in the slab. */
+static void place_rows(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const placing *p = arg;
+    const fcs_slab *slab = p->slab;
     const int64_t d = slab->hi[0] - slab->lo[0], h = slab->hi[1] - slab->lo[1],
                   w = slab->hi[2] - slab->lo[2];
-    const float *from = t->values;
-    const int64_t n = hi[2] - lo[2];
-    for (int64_t c = 0; c < t->channels; c++)
-        for (int64_t z = lo[0] - slab->lo[0]; z < hi[0] - slab->lo[0]; z++)
-            for (int64_t y = lo[1] - slab->lo[1]; y < hi[1] - slab->lo[1]; y++, from += n)
-                memcpy(out + ((c * d + z) * h + y) * w + lo[2] - slab->lo[2], from,
-                       (size_t)n * sizeof *from);
+    const int64_t rows = p->hi[1] - p->lo[1], n = p->hi[2] - p->lo[2];
+    const int64_t cs = fcs_channel_stride(p->channels);
+    (void)thread;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t z = p->lo[0] - slab->lo[0] + i / rows, y = p->lo[1] - slab->lo[1] + i % rows;
+        const float *from = p->from + i * n * cs;
+        for (int64_t c = 0; c < (p->phases ? 1 : p->channels); c++) {
+            float *to = p->out + ((c * d + z) * h + y) * w + p->lo[2] - slab->lo[2];
+            for (int64_t x = 0; x < n; x++)
+                to[x] = p->phases ? (float)largest(from + x * cs, p->channels) : from[x * cs + c];
+        }
+    }
+}
+
+static fcs_status place(fcs_tiler *t, const piece *p, placing *q)
+{
+    float *values = fcs_tensor_map(p->out, FCS_MAP_READ);
+    if (!values)
+        return FCS_FAILED;
+    q->from = values;
+    q->channels = t->channels;
+    q->phases = t->phases;
+    fcs_parallel(t->ctx->team, (q->hi[0] - q->lo[0]) * (q->hi[1] - q->lo[1]), 16, place_rows, q);
+    return fcs_tensor_unmap(p->out, values);
 }
 
 static fcs_status run_tile(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3],
@@ -699,11 +815,11 @@ static fcs_status run_tile(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[
     fcs_status s = fill_latent(t, p, a, r);
     if (!s)
         s = fcs_plan_run(p->plan, r->seed, (uint64_t)r->realization);
+    placing q = {.slab = slab, .lo = lo, .hi = hi, .out = r->out};
     if (!s)
-        s = fcs_tensor_get(p->out, t->values);
+        s = place(t, p, &q);
     if (s)
         return s;
-    place(t, slab, lo, hi, r->out);
     if (r->done && !r->done(r->user))
         return FCS_INTERRUPTED;
     return FCS_OK;

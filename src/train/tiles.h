@@ -11,14 +11,15 @@ typedef struct fcs_tiler_options {
     bool periodic;   /* wrap around: W and H (and D of volumes) are multiples of the stride */
     int64_t halo;  /* pixels that each slab brings along around its core: clipped at edges, wrapped
                       when periodic */
-    size_t memory; /* bytes for one tile's plan and one slab together; 0: 512 MiB, or what the
+    bool phases;   /* slabs hold the number of the largest channel, the first of equals, alone */
+    size_t memory; /* bytes for one tile's plan and one slab together; 0: 448 MiB, or what the
                       smallest tiles need */
 } fcs_tiler_options;
 
 /* Chooses the tiles, builds the plans that all of them need and allocates their one arena. */
 fcs_status fcs_tiler_new(fcs_model *m, const fcs_tiler_options *o, fcs_error *e, fcs_tiler **out);
 void fcs_tiler_free(fcs_tiler *t);
-int fcs_tiler_channels(const fcs_tiler *t);
+int fcs_tiler_channels(const fcs_tiler *t);  /* of slabs */
 int64_t fcs_tiler_tiles(const fcs_tiler *t); /* of one image: for progress */
 size_t fcs_tiler_bytes(const fcs_tiler *t);  /* arena, tile tensors and slab */
 int fcs_tiler_plans(const fcs_tiler *t);     /* different plans among them */
