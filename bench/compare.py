@@ -148,6 +148,8 @@ def whole_head(options):
 def steps(options):
     rows = []
     for name in STEPS:
+        if options.only not in name:
+            continue
         if not knows(options, name):
             print("%s: this facies has no such recipe, left out" % name)
             continue
@@ -179,7 +181,7 @@ def check_parameters(options, recipe, counted):
 def generation(options):
     rows = []
     for name, size in GENERATE:
-        if knows(options, name):
+        if options.only in name and knows(options, name):
             own, peers = whole(options, "generate", name, ["--size", size])
             rows.append(whole_row(options, name + " " + size, own, peers, median(own, "gflop") * 1e9))
             print(" ".join(rows[-1]), file=sys.stderr)
@@ -205,7 +207,7 @@ def layer_tables(options):
     head += ["GFLOP/s", "of GEMM", "of peak"]
     rows = []
     for number, layer in enumerate(layers.LAYERS):
-        if options.only and options.only not in layer[0]:
+        if options.only not in layer[0]:
             continue
         for which in layers.PASSES:
             own, times = [], [[] for _ in peers]
@@ -278,7 +280,7 @@ def main():
     p.add_argument("--seconds", type=float, default=10, help="a round of steps or images")
     p.add_argument("--least", type=int, default=3, help="PyTorch's calls in it, at least")
     p.add_argument("--layer-seconds", type=float, default=0.5, help="a round of a layer")
-    p.add_argument("--only", default="", help="layers whose name has this part")
+    p.add_argument("--only", default="", help="nets and layers whose name has this part")
     p.add_argument("--facies", default=os.environ.get("FACIES", "facies"))
     p.add_argument("--python", default=sys.executable, help="that has PyTorch")
     options = p.parse_args()

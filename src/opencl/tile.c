@@ -102,7 +102,7 @@ static const char *const guesses[FCS_CL_USES][2] = {
     [FCS_CL_CONV_FEW_OUT] = {"dot-6x16", "dot-6x4"},
     [FCS_CL_DW] = {"registers-6x16", "local-64x64x16-8x4"},
     [FCS_CL_DW_FEW_IN] = {"registers-6x16", "local-64x64x16-8x4"},
-    [FCS_CL_DW_FEW_OUT] = {"dot-6x16", "local-32x32x8-4x4"},
+    [FCS_CL_DW_FEW_OUT] = {"dot-6x16", "dot-6x4"},
 };
 
 const fcs_cl_tile *fcs_cl_tile_at(const fcs_cl *cl, int form)

@@ -467,22 +467,19 @@ static fcs_status middle_work(fcs_tiler *t, int64_t side, double *work, fcs_erro
 }
 
 /* Pixels that a tile computes besides on each side, as if all layers had the same rim: what
- * (4 cells + 2 rim)^d to (2 cells + 2 rim)^d operations say. */
-static fcs_status find_rim(fcs_tiler *t, double *rim, fcs_error *e)
+ * (4 cells + 2 rim)^d to (2 cells + 2 rim)^d operations say. A cell where that cannot be known. */
+static double find_rim(fcs_tiler *t, fcs_error *e)
 {
     double cell = (double)t->stride[2], two, four;
-    *rim = cell;
     for (int a = t->volume ? 0 : 1; a < 3; a++)
         if (t->shape.n[FCS_D + a] < 8 * t->stride[a])
-            return FCS_OK;
-    fcs_status s = middle_work(t, 2 * t->stride[2], &two, e);
-    if (!s)
-        s = middle_work(t, 4 * t->stride[2], &four, e);
-    if (s)
-        return s;
+            return cell;
+    if (middle_work(t, 2 * t->stride[2], &two, e) || middle_work(t, 4 * t->stride[2], &four, e)) {
+        fcs_error_clear(e);
+        return cell;
+    }
     double ratio = pow(four / two, t->volume ? 1.0 / 3 : 0.5);
-    *rim = ratio < 2 ? (4 - 2 * ratio) / (ratio - 1) * cell / 2 : 0;
-    return FCS_OK;
+    return ratio < 2 ? (4 - 2 * ratio) / (ratio - 1) * cell / 2 : 0;
 }
 
 enum { SIDES = 64, LEAST_SIDE = 16 }; /* an axis of 2^20 pixels has 48 */
@@ -545,7 +542,7 @@ static tile_shape *tile_shapes(const fcs_tiler *t, double rim, size_t *n, fcs_er
     }
     if (shapes)
         qsort(shapes, all, sizeof *shapes, less_work);
-    *n = all;
+    *n = shapes ? all : 0;
     return shapes;
 }
 
@@ -571,12 +568,10 @@ static fcs_status choose_tiles(fcs_tiler *t, size_t wanted, fcs_error *e)
 {
     const size_t usual = (size_t)448 << 20;
     size_t memory = wanted ? wanted : usual, n = 0;
-    tile_shape *shapes = NULL;
-    double rim, most = INFINITY; /* pixels of a tile */
+    tile_shape *shapes = tile_shapes(t, find_rim(t, e), &n, e);
+    double most = INFINITY; /* pixels of a tile */
     bool fits = false;
-    fcs_status s = find_rim(t, &rim, e);
-    if (!s && !(shapes = tile_shapes(t, rim, &n, e)))
-        s = FCS_FAILED;
+    fcs_status s = shapes ? FCS_OK : FCS_FAILED;
     for (size_t i = 0; i < n && !fits; i++) {
         bool last = i + 1 == n;
         if (last && !wanted)

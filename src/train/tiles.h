@@ -34,7 +34,8 @@ int64_t fcs_tiler_slabs(const fcs_tiler *t);
 void fcs_tiler_slab(const fcs_tiler *t, int64_t i, fcs_slab *slab);
 int64_t fcs_tiler_slab_floats(
     const fcs_tiler *t); /* of the largest one, halo and channels included */
-/* Computes slab i of a realization: out[c][z][y][x] over its reach, in the generator's own range.
+/* Computes slab i of a realization: out[c][z][y][x] over its reach, in the generator's own range,
+ * or numbers of phases.
  * done(user, n) is called after every tile; false stops with FCS_INTERRUPTED. */
 typedef bool fcs_tile_done(void *user);
 fcs_status fcs_tiler_run(fcs_tiler *t, int64_t i, uint64_t seed, int64_t realization, float *out,

@@ -470,9 +470,8 @@ static void gather_run(const fcs_cpu_call *call, bool adjoint)
         g.in.p = g.local + local / sizeof(float);
         int64_t rows = g.in.shape.n[FCS_N] * g.size[0] * g.size[1];
         fcs_parallel(call->team, rows, 1 + 16384 / g.size[2], copy_items, &g);
-        float *last = g.in.p + rows * g.size[2] * g.channels;
-        memset(last, 0,
-               thin_floats(&g, call->args) * sizeof *last - (size_t)(last - g.in.p) * sizeof *last);
+        size_t copied = (size_t)(rows * g.size[2] * g.channels);
+        memset(g.in.p + copied, 0, (thin_floats(&g, call->args) - copied) * sizeof(float));
     }
     fcs_parallel(call->team, packs, 1, pack_items, &g);
     fcs_parallel(call->team, items, 1, tile_items, &g);
