@@ -1,0 +1,72 @@
+/* tiler.h: what the files of the tiler share (tiles.h is what others see): tiles.c cuts and runs,
+ * tile_pieces.c makes the plans of tiles, tile_choice.c finds their size. */
+#ifndef FCS_TILER_H
+#define FCS_TILER_H
+
+#include "train/tiles.h"
+
+/* A plan for tiles that lie alike. */
+typedef struct fcs_piece {
+    int64_t key[3][4];
+    fcs_plan *plan;
+    fcs_tensor *latent, *out;
+    bool borrows;    /* out is that of an earlier piece */
+    int64_t from[4]; /* where the latent window begins, C D H W: spatial ones relative to the tile's
+                        cell */
+    fcs_box window;
+} fcs_piece;
+
+struct fcs_tiler {
+    fcs_model *m;
+    fcs_context *ctx;
+    fcs_graph *whole;
+    fcs_node *out;
+    fcs_tensor *latent;
+    fcs_shape shape; /* of the whole graph's output: the image, rounded up, and its margin when
+                        periodic */
+    bool volume, phases;
+    int64_t size[3], stride[3], origin[3], margin[3], cells[3], period[3], halo[3];
+    int64_t felt; /* pixels from an edge from which on it is not felt */
+    int64_t tile[3], slab[3], n_slabs[3], tiles;
+    int channels;
+    size_t bytes;
+    fcs_piece *pieces;
+    int n_pieces;
+    size_t pieces_capacity;
+    float *cells_in; /* one latent window */
+};
+
+static inline int64_t fcs_divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static inline int64_t fcs_least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* ---- tile_pieces.c ---- */
+/* The generator's output for so many latent cells, in a new graph; graph and latent are the
+ * caller's. */
+fcs_status fcs_tiler_whole(fcs_model *m, const int64_t cells[3], fcs_graph **g, fcs_node **out,
+                           fcs_tensor **latent, fcs_error *e);
+/* What makes two tiles alike. Boxes are in the whole graph's output coordinates. */
+void fcs_piece_key(const fcs_tiler *t, const int64_t lo[3], const int64_t hi[3], int64_t key[3][4]);
+fcs_status fcs_piece_build(fcs_tiler *t, const int64_t lo[3], const int64_t hi[3], fcs_piece *p,
+                           fcs_error *e);
+void fcs_piece_free(fcs_piece *p);
+size_t fcs_piece_tensor_bytes(const fcs_piece *p);
+size_t fcs_piece_passing_bytes(const fcs_piece *p); /* the latent on its way to its tensor */
+fcs_piece *fcs_piece_find(fcs_tiler *t, const int64_t lo[3], const int64_t hi[3]); /* or NULL */
+
+/* ---- tile_choice.c ---- */
+/* Finds tiles within the memory (0: the usual) and builds all their pieces. */
+fcs_status fcs_tiler_choose(fcs_tiler *t, size_t wanted, fcs_error *e);
+size_t fcs_tiler_alone_bytes(const fcs_tiler *t, const fcs_piece *p); /* with no other piece */
+void fcs_tiler_drop(fcs_tiler *t);                                    /* all pieces */
+
+/* ---- tiles.c ---- */
+/* Tiles of these sides, where the image is larger, and the slabs that go with them. */
+void fcs_tiler_cut(fcs_tiler *t, const int64_t side[3]);
+/* Calls body for each tile of slab i, lo and hi in image coordinates. */
+typedef fcs_status fcs_tile_body(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3],
+                                 const int64_t hi[3], void *user);
+fcs_status fcs_tiler_each(fcs_tiler *t, int64_t i, fcs_tile_body *body, void *user);
+/* Image coordinates as the whole graph's. */
+void fcs_tiler_to_whole(const fcs_tiler *t, const int64_t at[3], int64_t whole[3]);
+
+#endif
