@@ -1,7 +1,7 @@
 #!/bin/sh
-# run.sh [--threads N] [--batch B] [--rounds R] [--only NAME] [steps] [layers] [generate] [first]: facies beside
-# PyTorch on this machine, one after the other in rounds: times, ratios, shares of the machine's
-# limits, memory. FACIES is the program (facies), PYTHON the Python that has PyTorch (python3);
+# run.sh [--threads N] [--batch B] [--rounds R] [--only NAME] [steps] [layers] [generate] [first]:
+# facies beside PyTorch on this machine, one after the other in rounds: times, ratios, shares of the
+# machine's limits, memory. FACIES is the program (facies), PYTHON the Python that has PyTorch (python3);
 # without PyTorch our side is measured alone. docs/performance.md says how to read it. Steps of nets
 # that fill regions (GLCIC, RoI) wait until facies has their layers.
 set -eu

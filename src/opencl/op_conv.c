@@ -22,15 +22,6 @@ static int64_t round_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 /* Floats that are written of so many: whole lines where they end in one. */
 static int64_t written_of(int64_t floats, int64_t step) { return step % PANEL ? floats : step; }
 
-static void room_for(room *r, int d, const fcs_axis *a)
-{
-    if (!a->taps || !a->count)
-        return;
-    int64_t last = a->reach * (a->count - 1) + a->offset + a->spread * (a->taps - 1);
-    r->lo[d] = largest(r->lo[d], -a->offset);
-    r->hi[d] = largest(r->hi[d], last - (a->size - 1));
-}
-
 static void room_finish(room *r, fcs_shape image, bool always)
 {
     r->shape = image;
@@ -83,7 +74,7 @@ static void phase_axes(const gather *g, int64_t i, fcs_axis axis[3])
     const int64_t r[3] = {i / (g->classes[H] * g->classes[W]), i / g->classes[W] % g->classes[H],
                           i % g->classes[W]};
     for (int d = 0; d < 3; d++)
-        axis[d] = g->adjoint ? fcs_axis_adjoint(g->dims[d], r[d]) : fcs_axis_forward(g->dims[d]);
+        axis[d] = fcs_axis_phase(g->dims[d], g->adjoint, r[d]);
 }
 
 static gather gather_of(fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
@@ -101,15 +92,14 @@ static gather gather_of(fcs_cl *cl, const fcs_apply_args *a, bool adjoint)
     for (int d = 0; d < 3; d++) {
         g.dims[d] = fcs_conv_dims_of(&a->attrs, adjoint ? a->out : a->in[0], g.w,
                                      adjoint ? a->in[0] : a->out, d);
-        int64_t stride = g.dims[d].stride;
-        g.classes[d] = !adjoint ? 1 : stride < g.dims[d].x ? stride : g.dims[d].x;
+        g.classes[d] = fcs_axis_phases(g.dims[d], adjoint);
         g.phases *= g.classes[d];
     }
     for (int64_t i = 0; i < g.phases; i++) {
         fcs_axis axis[3];
         phase_axes(&g, i, axis);
         for (int d = 0; d < 3; d++)
-            room_for(&g.room, d, &axis[d]);
+            fcs_axis_room(&axis[d], &g.room.lo[d], &g.room.hi[d]);
     }
     room_finish(&g.room, g.image, false);
     return g;
@@ -282,7 +272,7 @@ static slopes slopes_of(fcs_cl *cl, const fcs_apply_args *a)
     for (int d = 0; d < 3; d++) {
         s.axis[d] = fcs_axis_forward(fcs_conv_dims_of(&a->attrs, x, a->out, y, d));
         s.taps[d] = s.axis[d].taps;
-        room_for(&s.room, d, &s.axis[d]);
+        fcs_axis_room(&s.axis[d], &s.room.lo[d], &s.room.hi[d]);
     }
     s.panels = stream && cs > PANEL;
     room_finish(&s.room, x, s.panels || cs < PANEL || s.few);

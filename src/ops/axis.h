@@ -80,4 +80,25 @@ static inline fcs_axis fcs_axis_adjoint(fcs_conv_dims d, int64_t r)
     return p;
 }
 
+/* The phases of conv (one) or of its adjoint. */
+static inline int64_t fcs_axis_phases(fcs_conv_dims d, bool adjoint)
+{
+    return !adjoint ? 1 : d.stride < d.x ? d.stride : d.x;
+}
+
+static inline fcs_axis fcs_axis_phase(fcs_conv_dims d, bool adjoint, int64_t r)
+{
+    return adjoint ? fcs_axis_adjoint(d, r) : fcs_axis_forward(d);
+}
+
+/* Widens lo and hi to the pixels that the phase's taps reach before and behind the read image. */
+static inline void fcs_axis_room(const fcs_axis *a, int64_t *lo, int64_t *hi)
+{
+    if (!a->taps || !a->count)
+        return;
+    int64_t last = a->reach * (a->count - 1) + a->offset + a->spread * (a->taps - 1);
+    *lo = -a->offset > *lo ? -a->offset : *lo;
+    *hi = last - (a->size - 1) > *hi ? last - (a->size - 1) : *hi;
+}
+
 #endif

@@ -226,10 +226,9 @@ static double direct_cost(const problem *p)
 {
     double work = (double)(p->w.n[FCS_N] * p->w.n[FCS_C] * p->y.n[FCS_N]);
     for (int i = 0; i < 3; i++) {
-        const fcs_conv_dims *d = &p->dims[i];
-        int64_t sums = p->adjoint ? 0 : d->kernel * d->y;
-        for (int64_t r = 0; p->adjoint && r < d->stride && r < d->x; r++) {
-            fcs_axis a = fcs_axis_adjoint(*d, r);
+        int64_t sums = 0;
+        for (int64_t r = 0; r < fcs_axis_phases(p->dims[i], p->adjoint); r++) {
+            fcs_axis a = fcs_axis_phase(p->dims[i], p->adjoint, r);
             sums += a.taps * a.count;
         }
         work *= (double)sums;

@@ -1,4 +1,5 @@
-/* tile_choice.c: the size of tiles: of those within the memory the one that computes least twice. */
+/* tile_choice.c: the size of tiles: of those within the memory the one that computes least twice.
+ */
 #include "graph/profile.h"
 #include "train/tiler.h"
 
@@ -180,12 +181,10 @@ static tile_shape *tile_shapes(const fcs_tiler *t, double rim, size_t *n, fcs_er
     return shapes;
 }
 
-/* Tries tiles of these sides: *fits where they stay within the memory, else t->bytes says what they
- * would need. */
-static fcs_status try_tiles(fcs_tiler *t, const int64_t side[3], size_t memory, bool *fits,
-                            fcs_error *e)
+/* Tries the tiles that the image is cut into: *fits where they stay within the memory, else
+ * t->bytes says what they would need. */
+static fcs_status try_tiles(fcs_tiler *t, size_t memory, bool *fits, fcs_error *e)
 {
-    fcs_tiler_cut(t, side);
     fcs_status s = middle_bytes(t, &t->bytes, e);
     if (!s && t->bytes <= memory)
         s = plan_tiles(t, e);
@@ -213,7 +212,7 @@ fcs_status fcs_tiler_choose(fcs_tiler *t, size_t wanted, fcs_error *e)
         fcs_tiler_cut(t, shapes[i].side);
         if (!last && (slab_bytes(t) > memory || shapes[i].pixels > most))
             continue;
-        s = try_tiles(t, shapes[i].side, memory, &fits, e);
+        s = try_tiles(t, memory, &fits, e);
         most = shapes[i].pixels * (s ? 0.9 : (double)memory / (double)t->bytes);
         if (s && !last) /* perhaps a value is larger than the device's buffers */
             fcs_error_clear(e);

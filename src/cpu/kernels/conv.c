@@ -37,7 +37,7 @@ typedef struct phase {
 } phase;
 
 typedef struct gather {
-    fcs_view in, out, image; /* thin: in is a copy of image */
+    fcs_view in, out; /* thin: in is a padded copy */
     const float *w;
     int64_t channels;                    /* of in */
     int64_t lane_step, k_step, tap_step; /* of w: output channel, input channel, tap */
@@ -52,16 +52,6 @@ typedef struct gather {
 } gather;
 
 /* ---- phases ---- */
-
-static int64_t classes_of(const gather *g, fcs_conv_dims d)
-{
-    return !g->adjoint ? 1 : d.stride < d.x ? d.stride : d.x;
-}
-
-static fcs_axis axis_of(const gather *g, fcs_conv_dims d, int64_t r)
-{
-    return g->adjoint ? fcs_axis_adjoint(d, r) : fcs_axis_forward(d);
-}
 
 static void gather_init(gather *g, const fcs_apply_args *a, bool adjoint)
 {
@@ -81,18 +71,13 @@ static void gather_init(gather *g, const fcs_apply_args *a, bool adjoint)
     for (int i = 0; i < 3; i++) {
         g->kernel[i] = g->shape_w.n[FCS_D + i];
         fcs_conv_dims d = fcs_conv_dims_of(&a->attrs, g->shape_x, g->shape_w, g->shape_y, i);
-        int64_t classes = classes_of(g, d), size = a->in[0].n[FCS_D + i], lo = 0, hi = size;
-        g->n_phases *= classes;
-        for (int64_t r = 0; r < classes; r++) {
-            fcs_axis x = axis_of(g, d, r);
-            int64_t end = x.reach * (x.count - 1) + x.offset + x.spread * (x.taps - 1) + 1;
-            if (!x.taps || !x.count)
-                continue;
-            lo = x.offset < lo ? x.offset : lo;
-            hi = end > hi ? end : hi;
+        int64_t phases = fcs_axis_phases(d, adjoint), hi = 0;
+        g->n_phases *= phases;
+        for (int64_t r = 0; r < phases; r++) {
+            fcs_axis x = fcs_axis_phase(d, adjoint, r);
+            fcs_axis_room(&x, &g->lo[i], &hi);
         }
-        g->lo[i] = -lo;
-        g->size[i] = hi - lo;
+        g->size[i] = g->lo[i] + a->in[0].n[FCS_D + i] + hi;
     }
 }
 
@@ -159,14 +144,14 @@ static void gather_phases(gather *g, const fcs_attrs *attrs, int64_t *offset, fl
     fcs_conv_dims d[3];
     for (int i = 0; i < 3; i++) {
         d[i] = fcs_conv_dims_of(attrs, g->shape_x, g->shape_w, g->shape_y, i);
-        classes[i] = classes_of(g, d[i]);
+        classes[i] = fcs_axis_phases(d[i], g->adjoint);
     }
     for (int64_t i = 0; i < g->n_phases; i++) {
         phase *p = &g->phases[i];
         int64_t r[3] = {i / (classes[1] * classes[2]), i / classes[2] % classes[1], i % classes[2]};
         p->pixels = g->in.shape.n[FCS_N];
         for (int k = 0; k < 3; k++) {
-            p->axis[k] = axis_of(g, d[k], r[k]);
+            p->axis[k] = fcs_axis_phase(d[k], g->adjoint, r[k]);
             p->pixels *= p->axis[k].count;
             if (g->thin) {
                 p->axis[k].offset += g->lo[k];
@@ -250,26 +235,20 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
 
 /* ---- the copy of a thin image ---- */
 
-/* Work items are rows. */
-static void copy_items(void *arg, int64_t begin, int64_t end, int thread)
+extern const fcs_cpu_op FCS_SYM(op_pad);
+
+/* With its padding, and zeros behind it for tiles that read beyond the last row. */
+static void copy_image(gather *g, const fcs_cpu_call *call, float *to)
 {
-    const gather *g = arg;
-    const int64_t *n = g->image.shape.n + FCS_D;
-    (void)thread;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t h = i % g->size[1] - g->lo[1], r = i / g->size[1], d = r % g->size[0] - g->lo[0];
-        float *y = g->in.p + i * g->size[2] * g->channels;
-        size_t lo = (size_t)(g->lo[2] * g->channels), all = (size_t)(g->size[2] * g->channels);
-        size_t row = (size_t)(n[2] * g->channels);
-        bool inside = d >= 0 && d < n[0] && h >= 0 && h < n[1];
-        if (!inside)
-            lo = all, row = 0;
-        memset(y, 0, lo * sizeof *y);
-        if (inside)
-            memcpy(y + lo, g->image.p + ((r / g->size[0] * n[0] + d) * n[1] + h) * (int64_t)row,
-                   row * sizeof *y);
-        memset(y + lo + row, 0, (all - lo - row) * sizeof *y);
-    }
+    fcs_apply_args lead = {.attrs.i = {0, 0, g->lo[0], g->lo[1], g->lo[2]}};
+    fcs_cpu_call pad = {.args = &lead, .in = {call->in[0]}, .team = call->team};
+    g->in.p = to;
+    for (int k = 0; k < 3; k++)
+        g->in.shape.n[FCS_D + k] = g->size[k];
+    pad.out = g->in;
+    FCS_SYM(op_pad).run(&pad);
+    size_t copied = (size_t)fcs_shape_count(g->in.shape);
+    memset(to + copied, 0, (thin_floats(g, call->args) - copied) * sizeof *to);
 }
 
 /* ---- tiles ---- */
@@ -448,7 +427,7 @@ static void gather_run(const fcs_cpu_call *call, bool adjoint)
     g.phases = (phase *)(void *)scratch;
     g.local = weights +
               fcs_lines(taps * (size_t)(g.channels * g.columns) * sizeof(float)) / sizeof(float);
-    g.in = g.image = call->in[0];
+    g.in = call->in[0];
     g.out = call->out;
     g.w = call->in[1].p;
     g.tap_step = call->in[1].cs;
@@ -467,11 +446,7 @@ static void gather_run(const fcs_cpu_call *call, bool adjoint)
     }
     if (g.thin) {
         size_t local = (size_t)threads * fcs_lines(g.local_floats * sizeof(float));
-        g.in.p = g.local + local / sizeof(float);
-        int64_t rows = g.in.shape.n[FCS_N] * g.size[0] * g.size[1];
-        fcs_parallel(call->team, rows, 1 + 16384 / g.size[2], copy_items, &g);
-        size_t copied = (size_t)(rows * g.size[2] * g.channels);
-        memset(g.in.p + copied, 0, (thin_floats(&g, call->args) - copied) * sizeof(float));
+        copy_image(&g, call, g.local + local / sizeof(float));
     }
     fcs_parallel(call->team, packs, 1, pack_items, &g);
     fcs_parallel(call->team, items, 1, tile_items, &g);

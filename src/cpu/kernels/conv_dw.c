@@ -95,7 +95,7 @@ static void dw_class_of(const dw *w, int64_t i, dw_class *c)
                     i % w->classes[2]};
     *c = (dw_class){0};
     for (int j = 0; j < 3; j++)
-        c->axis[j] = w->swapped ? fcs_axis_adjoint(w->dims[j], k[j]) : fcs_axis_forward(w->dims[j]);
+        c->axis[j] = fcs_axis_phase(w->dims[j], w->swapped, k[j]);
     class_cut(w, c);
 }
 
@@ -112,7 +112,7 @@ static void dw_init(dw *w, const fcs_apply_args *a)
     w->b.shape = a->in[w->swapped ? 0 : 1];
     for (int i = 0; i < 3; i++) {
         w->dims[i] = fcs_conv_dims_of(&a->attrs, a->in[0], a->out, a->in[1], i);
-        w->classes[i] = w->swapped ? least(w->dims[i].stride, w->dims[i].x) : 1;
+        w->classes[i] = fcs_axis_phases(w->dims[i], w->swapped);
         taps *= w->dims[i].kernel;
     }
     columns = ceil_div(w->b_channels, FCS_VLEN) * FCS_VLEN;
