@@ -83,6 +83,7 @@ static bool clip(const double o[3], const double d[3], const double low[3], cons
 {
     *t0 = -INFINITY;
     *t1 = INFINITY;
+    *axis_in = *axis_out = 0;
     for (int a = 0; a < 3; a++) {
         double u = (low[a] - o[a]) / d[a], v = (high[a] - o[a]) / d[a];
         if (u > v) {
@@ -196,7 +197,7 @@ static bool march(const fcs_scene *s, const double o[3], const double d[3], doub
 static bool find_hit(const fcs_scene *s, const double o[3], const double d[3], hit *h)
 {
     double t0, t1;
-    int axis = 2;
+    int axis;
     if (!enter(s, o, d, &t0, &t1, &axis))
         return false;
     along(o, d, t0, h->p);
