@@ -36,19 +36,27 @@ cut -d, -f1,3-6 "$work/whole/log.csv" > "$work/a"
 cut -d, -f1,3-6 "$work/killed/log.csv" > "$work/b"
 cmp "$work/a" "$work/b" || fail "log.csv after resume differs"
 
-# SIGTERM (as a batch queue sends it): saved, status 130, and on from there, on another number of threads.
-"$facies" train dsgan-tiny --data "$work/ti.png" -o "$work/stopped" "$@" 2> "$work/message" &
-child=$!
-until [ -f "$work/stopped/log.csv" ] && [ "$(wc -l < "$work/stopped/log.csv")" -ge 4 ]; do
-    sleep 0.05
-    kill -0 "$child" 2>/dev/null || fail "the run ended before it could be stopped"
-done
-kill -TERM "$child"
-wait "$child"
-status=$?
-[ "$status" -eq 130 ] || fail "status $status after SIGTERM, not 130"
-grep -q 'saved' "$work/message" || fail "no word of saving: $(cat "$work/message")"
-[ -f "$work/stopped/report.html" ] || fail "no report after SIGTERM"
+# SIGTERM (as a batch queue sends it) after some steps: saved, status 130.
+stop() {
+    run=$1
+    shift
+    "$facies" train dsgan-tiny --data "$work/ti.png" -o "$run" "$@" 2> "$work/message" &
+    child=$!
+    until [ -f "$run/log.csv" ] && [ "$(wc -l < "$run/log.csv")" -ge 4 ]; do
+        sleep 0.05
+        kill -0 "$child" 2>/dev/null || fail "the run ended before it could be stopped"
+    done
+    kill -TERM "$child"
+    wait "$child"
+    status=$?
+    [ "$status" -eq 130 ] || fail "status $status after SIGTERM, not 130"
+    grep -q 'saved' "$work/message" || fail "no word of saving: $(cat "$work/message")"
+    [ -f "$run/report.html" ] || fail "no report after SIGTERM"
+}
+# While a picture is made, most likely: the steps take a small part of the time.
+stop "$work/pictures" "$@" --set train.sample_every=1 --set train.samples=64
+# And on from there, on another number of threads.
+stop "$work/stopped" "$@"
 "$facies" train --resume "$work/stopped" -o "$work/stopped" --steps 23 --quiet --threads 2 || fail "resume after SIGTERM"
 cmp "$work/whole/checkpoint.safetensors" "$work/stopped/checkpoint.safetensors" || fail "SIGTERM and resume changed bytes"
 echo "passed"

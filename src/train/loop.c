@@ -202,6 +202,11 @@ static fcs_status loop(fcs_run *run, pace *p, const fcs_train_options *o)
         s = fcs_run_one_step(run);
         if (!s)
             s = keep(run, p);
+        if (s == FCS_INTERRUPTED) { /* asked to while a picture was made: as after any step */
+            fcs_error_clear(&run->ctx->error);
+            run->ctx->interrupted = 1;
+            s = FCS_OK;
+        }
         if (!s)
             report_progress(run, p, o);
         if (p->minutes > 0 && fcs_seconds() - p->start >= 60 * p->minutes)
