@@ -1,9 +1,10 @@
 /* test_generate.c: streamed generation: tiles equal the whole bit for bit, periodic images wrap
  * around, a latent cell is felt only inside the receptive field that follows from the layer table
  * by hand. */
+#include "ops/tiling.h"
 #include "test.h"
 #include "train/run.h"
-#include "train/tiles.h"
+#include "train/tiler.h"
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,21 @@ static const char recipe_text[] =
     "  { type = \"batch_norm\"; }, { type = \"deconv\"; filters = 5; kernel = 5; stride = 2; }, { "
     "type = \"relu\"; },\n"
     "  { type = \"conv\"; filters = 8; kernel = 5; dilation = 2; }, { type = \"relu\"; },\n"
+    "  { type = \"conv\"; filters = 1; kernel = 3; }, { type = \"tanh\"; } ); init_std = 0.3; };\n"
+    "discriminator = { layers = ( { type = \"conv\"; filters = 8; kernel = 5; stride = 4; }, { "
+    "type = \"relu\"; },\n"
+    "  { type = \"conv\"; filters = 1; kernel = 3; } ); };\n"
+    "train = { batch = 2; steps = 2; calibration = 2; };\n";
+
+/* The same with 16 channels and more, so that its convolutions have tiles of their own: of 3 or 4
+ * results, which do not begin with the cells. */
+static const char wide_text[] =
+    "name = \"wide\"; data = { size = 32; }; latent = { channels = 2; };\n"
+    "generator = { layers = ( { type = \"deconv\"; filters = 32; kernel = 5; stride = 2; }, { type "
+    "= \"relu\"; },\n"
+    "  { type = \"batch_norm\"; }, { type = \"deconv\"; filters = 16; kernel = 5; stride = 2; }, { "
+    "type = \"relu\"; },\n"
+    "  { type = \"conv\"; filters = 16; kernel = 5; dilation = 3; }, { type = \"relu\"; },\n"
     "  { type = \"conv\"; filters = 1; kernel = 3; }, { type = \"tanh\"; } ); init_std = 0.3; };\n"
     "discriminator = { layers = ( { type = \"conv\"; filters = 8; kernel = 5; stride = 4; }, { "
     "type = \"relu\"; },\n"
@@ -146,6 +162,67 @@ static void test_tiles(fcs_run *run)
     }
 }
 
+/* Pixels of all channels that convolutions write for an image; *tiled: some by minimal filtering.
+ */
+static int64_t written(const fcs_tiler *t, bool *tiled)
+{
+    int64_t sum = 0;
+    for (int64_t i = 0; i < t->tiles; i++) {
+        const fcs_plan *p = t->pieces[t->piece_of[i]].plan;
+        for (int s = 0; s < p->n_steps; s++) {
+            const fcs_apply_args *a = &p->steps[s].args;
+            fcs_tiling form[3];
+            if (p->steps[s].kind != FCS_STEP_KERNEL || strncmp(a->op->name, "conv", 4) ||
+                !strcmp(a->op->name, "concat"))
+                continue;
+            sum += fcs_shape_count(a->out);
+            *tiled = *tiled || fcs_conv_tiling(a, form);
+        }
+    }
+    return sum;
+}
+
+/* Images that take many tiles, in one row or not, by plans that several share: the bits of the
+ * whole. In a row no convolution writes a pixel twice. */
+static void test_forms(fcs_run *run)
+{
+    static const struct {
+        int64_t w, h;
+        int periodic, median;
+    } cases[] = {{56, 680, 0, 0}, {680, 56, 0, 0}, {60, 600, 1, 5}, {276, 300, 0, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t w = cases[i].w, h = cases[i].h, once = 0;
+        int rows = 0, grids = 0, shared = 0;
+        fcs_image *whole = generate(run, w, h, (size_t)1 << 30, cases[i].periodic, cases[i].median);
+        for (size_t memory = (size_t)1 << 26; whole && memory > 1 << 12; memory -= memory / 3) {
+            const fcs_tiler_options o = {.size = {1, h, w},
+                                         .periodic = cases[i].periodic,
+                                         .halo = cases[i].median / 2,
+                                         .memory = memory};
+            fcs_tiler *t = NULL;
+            bool tiled = false;
+            if (fcs_tiler_new(run->model, &o, &run->ctx->error, &t)) {
+                fcs_error_clear(&run->ctx->error);
+                break;
+            }
+            int64_t sum = written(t, &tiled);
+            CHECK(tiled && fcs_tiler_bytes(t) <= memory);
+            once = once ? once : sum; /* the first is of one tile */
+            rows += t->row >= 0 && t->tiles > 2;
+            grids += t->row < 0 && t->tiles > 2;
+            shared += t->n_pieces < t->tiles;
+            /* periodic ones end within a tile of what is thrown away */
+            CHECK(t->row < 0 || (cases[i].periodic ? sum <= once + once / 100 : sum == once));
+            fcs_tiler_free(t);
+            fcs_image *image = generate(run, w, h, memory, cases[i].periodic, cases[i].median);
+            CHECK(image && !memcmp(whole->data, image->data, (size_t)(w * h) * sizeof(float)));
+            fcs_image_free(image);
+        }
+        CHECK((rows > 0 || w > h) && grids > 0 && shared > 0);
+        fcs_image_free(whole);
+    }
+}
+
 /* A larger image of the same seed begins with the smaller one, but where the smaller one's far
  * edges are felt. */
 static void test_prefix(fcs_run *run)
@@ -266,33 +343,38 @@ static void test_refused(fcs_run *run)
     }
 }
 
-int main(void)
+static fcs_context *ctx;
+static char path[64];
+
+/* A run of the recipe after one step. */
+static fcs_run *run_of(const char *text)
 {
-    fcs_context *ctx;
     fcs_recipe *recipe = NULL;
     fcs_run *run = NULL;
-    fcs_image *ti = NULL;
-    char path[64];
-    snprintf(path, sizeof path, "test-generate-%ld.png", (long)getpid());
-    const fcs_options one = {.threads = 1}; /* tests run side by side */
-    fcs_status s = fcs_open(&ctx, &one);
-    if (!s)
-        s = fcs_recipe_from_text(ctx, recipe_text, "test", &recipe);
-    if (!s)
-        s = fcs_synth(ctx, "channels", 64, 64, 1, 1, &ti);
-    if (!s)
-        s = fcs_image_write(ctx, ti, path);
     const fcs_data data = {0, path};
+    fcs_status s = fcs_recipe_from_text(ctx, text, "test", &recipe);
     if (!s)
         s = fcs_run_create(ctx, recipe, &data, 1, NULL, &run);
     if (!s)
         s = fcs_run_step(run, 0, NULL);
     if (!s)
         s = fcs_run_calibrate(run);
+    fcs_recipe_free(recipe);
     CHECK(s == FCS_OK);
-    if (s) {
+    if (s)
         fprintf(stderr, "%s\n", fcs_message(ctx));
-    } else {
+    return run;
+}
+
+int main(void)
+{
+    fcs_image *ti = NULL;
+    snprintf(path, sizeof path, "test-generate-%ld.png", (long)getpid());
+    const fcs_options one = {.threads = 1}; /* tests run side by side */
+    CHECK(!fcs_open(&ctx, &one) && !fcs_synth(ctx, "channels", 64, 64, 1, 1, &ti) &&
+          !fcs_image_write(ctx, ti, path));
+    fcs_run *run = run_of(recipe_text);
+    if (run) {
         test_field(run, &ctx->error);
         test_tiles(run);
         test_prefix(run);
@@ -303,7 +385,11 @@ int main(void)
     uint64_t before = ctx->allocated;
     fcs_run_close(run);
     CHECK(before > ctx->allocated && ctx->allocated == 0); /* no tensor is left */
-    fcs_recipe_free(recipe);
+    run = run_of(wide_text);
+    if (run)
+        test_forms(run);
+    fcs_run_close(run);
+    CHECK(ctx->allocated == 0);
     fcs_image_free(ti);
     fcs_close(ctx);
     unlink(path);

@@ -176,12 +176,33 @@ fcs_node *fcs_conv(fcs_node *x, fcs_node *w, const fcs_attrs *a);
 fcs_node *fcs_conv_dx(fcs_node *gy, fcs_node *w, const fcs_attrs *a);
 fcs_node *fcs_conv_dw(fcs_node *x, fcs_node *gy, const fcs_attrs *a);
 
-/* A graph that computes the box of n's value only, from windows of the tensors it reads:
- * source(user, tensor, box) returns the tensor to read instead (of the box's size; the same tensor
- * if the box is all of it). Fails, naming the op, where an op needs its whole input. */
-typedef fcs_tensor *fcs_window_source(void *user, fcs_tensor *t, const fcs_box *box);
-fcs_node *fcs_graph_window(fcs_graph *into, fcs_node *n, const fcs_box *box,
-                           fcs_window_source *source, void *user);
+/* ---- windows ---- */
+/* What is needed of every node for one box of n's value, to compute that alone. before: the window
+ * that is computed before this one in a row along dimension `axis` (NULL: this is the first; axis
+ * -1: no row): what it has of values that this one reads again is kept, and not computed twice; the
+ * other dimensions of their boxes must be alike. Fails, naming the op, where an op needs its whole
+ * input. The graph of n outlives the window. */
+typedef struct fcs_window fcs_window;
+fcs_window *fcs_window_new(fcs_node *n, const fcs_box *box, int axis, const fcs_window *before);
+fcs_window *fcs_window_share(fcs_window *w); /* one more owner */
+void fcs_window_free(fcs_window *w);         /* one owner less */
+/* The box of tensor t that is read; false: none. */
+bool fcs_window_reads(const fcs_window *w, const fcs_tensor *t, fcs_box *box);
+/* Whether two windows, each with the one after it in its row (NULL: the last), are computed by the
+ * same graph, to the bit: they lie alike to the image's edges and to its tiles. */
+bool fcs_window_same(const fcs_window *a, const fcs_window *a_next, const fcs_window *b,
+                     const fcs_window *b_next);
+/* part: the tensor to read instead of t (of the box's size; t itself if the box is all of it).
+ * kept: the tensor for what is kept of node number `node` between two windows, the same for the
+ * same shape; NULL where windows are in no row. Both return NULL after an error. */
+typedef struct fcs_window_tensors {
+    fcs_tensor *(*part)(void *user, fcs_tensor *t, const fcs_box *box);
+    fcs_tensor *(*kept)(void *user, int node, fcs_shape shape);
+    void *user;
+} fcs_window_tensors;
+/* Builds the graph of a window: the box's value. Assigns what the next window finds kept. */
+fcs_node *fcs_window_build(const fcs_window *w, const fcs_window *next, fcs_graph *into,
+                           const fcs_window_tensors *tensors);
 
 /* ---- plans ---- */
 typedef enum fcs_step_kind {

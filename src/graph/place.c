@@ -2,11 +2,13 @@
 #include "graph/backend.h"
 #include "graph/planner.h"
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct block { /* what needs a place: values that share one, or a step's scratch */
     int first, last;   /* steps */
     size_t bytes, offset;
-    int parent; /* lies where that block lies; -1: has a place of its own */
+    int parent; /* lies in that block, `at` bytes behind its begin; -1: has a place of its own */
+    size_t at;
 } block;
 
 static void use(block *b, int step)
@@ -19,8 +21,8 @@ static void use(block *b, int step)
 static void find_lifetimes(const fcs_plan *plan, block *blocks)
 {
     for (int v = 0; v < plan->n_values; v++)
-        blocks[v] =
-            (block){-1, -1, (size_t)fcs_shape_floats(plan->values[v].shape) * sizeof(float), 0, -1};
+        blocks[v] = (block){-1, -1, (size_t)fcs_shape_floats(plan->values[v].shape) * sizeof(float),
+                            0,  -1, 0};
     for (int s = 0; s < plan->n_steps; s++) {
         const fcs_step *step = &plan->steps[s];
         const fcs_chain *c = step->chain;
@@ -28,7 +30,7 @@ static void find_lifetimes(const fcs_plan *plan, block *blocks)
             use(&blocks[c ? c->inputs[i] : step->in[i]], s);
         for (int i = 0; i < (c ? c->n_outputs : 1); i++)
             use(&blocks[c ? c->outputs[i].value : step->out], s);
-        blocks[plan->n_values + s] = (block){s, s, step->scratch, 0, -1};
+        blocks[plan->n_values + s] = (block){s, s, step->scratch, 0, -1, 0};
     }
 }
 
@@ -37,6 +39,73 @@ static int root(const block *blocks, int b)
     while (blocks[b].parent >= 0)
         b = blocks[b].parent;
     return b;
+}
+
+static bool is_op(const fcs_step *s, const char *name)
+{
+    return s->kind == FCS_STEP_KERNEL && !strcmp(s->args.op->name, name);
+}
+
+/* Whether parts along the axis follow one another in memory. */
+static bool outermost(fcs_shape s, int axis)
+{
+    static const int order[] = {FCS_N, FCS_D, FCS_H, FCS_W};
+    for (int i = 0; i < 4 && order[i] != axis; i++)
+        if (s.n[order[i]] != 1)
+            return false;
+    return axis != FCS_C;
+}
+
+/* What a crop leaves is not copied where it lies in one piece and on a line of 64 bytes. */
+static void crop_in_place(const fcs_plan *plan, block *blocks, const fcs_step *step)
+{
+    const fcs_shape x = step->args.in[0], y = step->args.out;
+    int axis = -1, in = root(blocks, step->in[0]);
+    for (int d = 0; d < FCS_DIMS; d++)
+        if (x.n[d] != y.n[d])
+            axis = axis < 0 ? d : FCS_DIMS;
+    if (axis < 0 || axis == FCS_DIMS || !outermost(x, axis) ||
+        plan->values[step->out].place.tensor || plan->values[in].place.tensor)
+        return;
+    size_t one = blocks[step->in[0]].bytes / (size_t)x.n[axis];
+    size_t at = one * (size_t)step->args.attrs.i[axis];
+    if (at % 64)
+        return;
+    blocks[step->out].parent = step->in[0];
+    blocks[step->out].at = at;
+    if (blocks[in].last < blocks[step->out].last)
+        blocks[in].last = blocks[step->out].last;
+}
+
+/* Inputs of a concat that nobody reads later are computed where they belong in its result. */
+static void join_in_place(const fcs_plan *plan, block *blocks, int s)
+{
+    const fcs_step *step = &plan->steps[s];
+    int axis = (int)step->args.attrs.i[0];
+    size_t at = 0;
+    if (plan->values[step->out].place.tensor || !outermost(step->args.out, axis))
+        return;
+    for (int i = 0; i < step->n_in; at += blocks[step->in[i++]].bytes) {
+        int in = root(blocks, step->in[i]);
+        if (plan->values[in].place.tensor || plan->values[step->in[i]].place.tensor ||
+            blocks[in].last != s || in == root(blocks, step->out) || at % 64 ||
+            blocks[in].bytes != blocks[step->in[i]].bytes)
+            continue;
+        blocks[in].parent = step->out;
+        blocks[in].at = at;
+        if (blocks[in].first < blocks[step->out].first)
+            blocks[step->out].first = blocks[in].first;
+    }
+}
+
+/* Whether the chain reads what input i lies in by another input too: two crops of one value. */
+static bool read_elsewhere(const block *blocks, const fcs_chain *c, int i)
+{
+    int in = root(blocks, c->inputs[i]);
+    for (int k = 0; k < c->n_inputs; k++)
+        if (c->inputs[k] != c->inputs[i] && root(blocks, c->inputs[k]) == in)
+            return true;
+    return false;
 }
 
 /* A stored result of a chain takes the place of an input of the same shape that nobody reads later.
@@ -51,14 +120,35 @@ static void share_in_place(const fcs_plan *plan, block *blocks, int s)
         for (int i = 0; i < c->n_inputs; i++) {
             int in = root(blocks, c->inputs[i]);
             if (plan->values[in].place.tensor || blocks[in].last != s || in == out ||
-                blocks[out].parent >= 0 ||
+                blocks[out].parent >= 0 || read_elsewhere(blocks, c, i) ||
                 !fcs_shape_equal(plan->values[c->inputs[i]].shape, c->shape))
                 continue;
-            blocks[out].parent = in;
+            blocks[out].parent = c->inputs[i];
             blocks[in].last = blocks[out].last;
             break;
         }
     }
+}
+
+static void reuse_places(const fcs_plan *plan, block *blocks)
+{
+    for (int s = 0; s < plan->n_steps; s++)
+        if (is_op(&plan->steps[s], "crop"))
+            crop_in_place(plan, blocks, &plan->steps[s]);
+    for (int s = 0; s < plan->n_steps; s++)
+        if (plan->steps[s].chain)
+            share_in_place(plan, blocks, s);
+    for (int s = 0; s < plan->n_steps; s++)
+        if (is_op(&plan->steps[s], "concat"))
+            join_in_place(plan, blocks, s);
+}
+
+static size_t offset_of(const block *blocks, int b)
+{
+    size_t offset = 0;
+    for (; blocks[b].parent >= 0; b = blocks[b].parent)
+        offset += blocks[b].at;
+    return offset + blocks[b].offset;
 }
 
 static int by_size(const void *a, const void *b)
@@ -144,9 +234,8 @@ bool fcs_place_values(fcs_planner *p)
     bool fits = false;
     if (blocks && list) {
         find_lifetimes(plan, blocks);
-        for (int s = 0; s < plan->n_steps; s++)
-            if (plan->steps[s].chain && !p->options.no_reuse)
-                share_in_place(plan, blocks, s);
+        if (!p->options.no_reuse)
+            reuse_places(plan, blocks);
         for (int b = 0; b < n; b++) {
             bool in_tensor = b < plan->n_values && plan->values[b].place.tensor;
             if (!in_tensor && blocks[b].parent < 0 && blocks[b].first >= 0 && blocks[b].bytes)
@@ -156,7 +245,7 @@ bool fcs_place_values(fcs_planner *p)
         plan->arena_bytes = p->options.no_reuse ? no_reuse_offsets(list, count, slab)
                                                 : set_offsets(list, count, list + n, slab);
         for (int v = 0; v < plan->n_values; v++)
-            plan->values[v].place.offset = blocks[root(blocks, v)].offset;
+            plan->values[v].place.offset = offset_of(blocks, v);
         for (int s = 0; s < plan->n_steps; s++)
             plan->steps[s].scratch_offset = blocks[plan->n_values + s].offset;
     }

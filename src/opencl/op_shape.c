@@ -22,6 +22,16 @@ static void begin_move(fcs_cl_launches *to, const char *file, const char *kernel
     fcs_cl_items_arg(to, items);
 }
 
+/* Whether the plan has the part lie where it belongs in the whole (graph/place.c). */
+static bool lies_at(const fcs_cl_view *part, const fcs_cl_view *whole, const int64_t at[FCS_DIMS])
+{
+    const int64_t *n = whole->shape.n;
+    int64_t pixel =
+        ((at[FCS_N] * n[FCS_D] + at[FCS_D]) * n[FCS_H] + at[FCS_H]) * n[FCS_W] + at[FCS_W];
+    return at[FCS_C] == 0 && part->cs == whole->cs && part->buffer == whole->buffer &&
+           part->at == whole->at + pixel * whole->cs;
+}
+
 /* ---- pad and crop ---- */
 void fcs_cl_move_emit(fcs_cl_launches *to, const fcs_cl_view *y, const fcs_cl_view *x,
                       const int64_t lead[FCS_DIMS])
@@ -49,6 +59,8 @@ static void pad_emit(const fcs_cl_call *c)
 static void crop_emit(const fcs_cl_call *c)
 {
     int64_t lead[FCS_DIMS];
+    if (lies_at(&c->out, &c->in[0], c->args->attrs.i))
+        return;
     for (int d = 0; d < FCS_DIMS; d++)
         lead[d] = -c->args->attrs.i[d];
     fcs_cl_move_emit(c->to, &c->out, &c->in[0], lead);
@@ -80,7 +92,8 @@ static void concat_emit(const fcs_cl_call *c)
 {
     int64_t at[FCS_DIMS] = {0}, axis = c->args->attrs.i[0];
     for (int i = 0; i < c->args->n_in; i++) {
-        place_input(c, i, at);
+        if (!lies_at(&c->in[i], &c->out, at))
+            place_input(c, i, at);
         at[axis] += c->args->in[i].n[axis];
     }
 }

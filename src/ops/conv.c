@@ -211,7 +211,7 @@ static fcs_status conv_dw_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bo
 }
 
 /* Kernels are always whole, and so are samples and channels. The form is the whole image's, and so
- * is the place of its tiles. */
+ * is the place of its tiles; windows that lie alike to them have the same attributes. */
 static bool window_begin(const fcs_apply_args *a, const fcs_box *out, fcs_box *in, fcs_attrs *attrs,
                          fcs_tiling t[3])
 {
@@ -220,6 +220,7 @@ static bool window_begin(const fcs_apply_args *a, const fcs_box *out, fcs_box *i
     for (int d = 0; d < 3; d++) {
         attrs->i[FCS_CONV_FORM + d] = tiled ? t[d].results : 1;
         attrs->i[FCS_CONV_ORIGIN + d] += out->lo[FCS_D + d];
+        attrs->i[FCS_CONV_ORIGIN + d] %= tiled ? fcs_tiling_period(&t[d]) : 1;
     }
     attrs->i[FCS_CONV_SPLIT] = tiled && t[0].split;
     in[0] = fcs_box_whole(a->in[0]);

@@ -96,6 +96,12 @@ fcs_tile_place fcs_tile_at(const fcs_tiling *t, int64_t tile)
     return p;
 }
 
+int64_t fcs_tiling_period(const fcs_tiling *t)
+{
+    fcs_conv_dims d = t->dims;
+    return t->results * (d.stride == 1 ? d.dilation : t->adjoint ? d.stride : 1);
+}
+
 int64_t fcs_tile_tap(const fcs_tiling *t, int64_t c, int64_t v, int64_t j)
 {
     fcs_conv_dims d = t->dims;

@@ -56,6 +56,8 @@ bool fcs_conv_tiling(const fcs_apply_args *a, fcs_tiling t[3]);
 /* Whether an explicit attribute form can be had. */
 bool fcs_conv_form_fits(const fcs_apply_args *a);
 fcs_tile_place fcs_tile_at(const fcs_tiling *t, int64_t tile);
+/* Origins that differ by so many pixels have the same tiles. */
+int64_t fcs_tiling_period(const fcs_tiling *t);
 /* The kernel index of tap j for added-up kernel c and written image v, or -1: none. */
 int64_t fcs_tile_tap(const fcs_tiling *t, int64_t c, int64_t v, int64_t j);
 /* Pixels [*lo, *hi) that the tiles of results [lo, hi) read, beyond the image too. */

@@ -1,10 +1,11 @@
 /* tile_choice.c: the size of tiles: of those within the memory the one that computes least twice.
- */
+ * Slabs of one tile each, in a row, hand on what they have and compute nothing twice. */
 #include "graph/profile.h"
 #include "train/tiler.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- bytes ---- */
 
@@ -20,8 +21,23 @@ size_t fcs_tiler_alone_bytes(const fcs_tiler *t, const fcs_piece *p)
            slab_bytes(t);
 }
 
-/* Builds the plan of a tile that feels as few edges as one can: in the middle, or at the first edge
- * where there are two. */
+/* What has been planned takes: one arena, the largest; all tensors. */
+static size_t planned_bytes(const fcs_tiler *t)
+{
+    size_t arena = 0, passing = 0, bytes = slab_bytes(t);
+    for (int i = 0; i < t->n_pieces; i++) {
+        const fcs_piece *p = &t->pieces[i];
+        arena = p->plan->arena_bytes > arena ? p->plan->arena_bytes : arena;
+        passing = fcs_piece_passing_bytes(p) > passing ? fcs_piece_passing_bytes(p) : passing;
+        bytes += fcs_piece_tensor_bytes(p);
+    }
+    for (size_t i = 0; i < t->n_kept; i++)
+        bytes += (size_t)fcs_shape_floats(t->kept[i].tensor->shape) * sizeof(float);
+    return bytes + arena + passing;
+}
+
+/* Builds the plan of a tile that feels as few edges as one can, in no row: in the middle, or at the
+ * first edge where there are two. */
 static fcs_status middle_build(fcs_tiler *t, const int64_t side[3], fcs_piece *p, fcs_error *e)
 {
     int64_t lo[3], hi[3];
@@ -30,7 +46,11 @@ static fcs_status middle_build(fcs_tiler *t, const int64_t side[3], fcs_piece *p
         lo[a] = 2 * side[a] >= n ? 0 : (n - side[a]) / 2 / t->stride[a] * t->stride[a];
         hi[a] = fcs_least(lo[a] + side[a], n);
     }
-    return fcs_piece_build(t, lo, hi, p, e);
+    memset(p, 0, sizeof *p);
+    fcs_window *w = fcs_tile_window(t, lo, hi, NULL);
+    fcs_status s = w ? fcs_piece_build(t, w, NULL, lo, p, e) : FCS_FAILED;
+    fcs_window_free(w);
+    return s;
 }
 
 /* Bytes that tiles take at least. */
@@ -44,46 +64,81 @@ static fcs_status middle_bytes(fcs_tiler *t, size_t *bytes, fcs_error *e)
     return s;
 }
 
-static fcs_status add_piece(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3],
+typedef struct planning {
+    fcs_window
+        *before;   /* in a row: of the last tile, which is planned when the next one is known */
+    int64_t lo[3]; /* where that tile begins */
+    size_t memory; /* planning ends where it would take more */
+    fcs_error *e;
+} planning;
+
+static fcs_status add_tile(fcs_tiler *t, fcs_window *w, fcs_window *next, const int64_t lo[3],
+                           const planning *p)
+{
+    fcs_error *e = p->e;
+    int piece = fcs_piece_find(t, w, next);
+    if (!fcs_grow(e, &t->piece_of, &t->piece_of_capacity, (size_t)t->tiles + 1,
+                  sizeof *t->piece_of))
+        return FCS_FAILED;
+    if (piece < 0) {
+        piece = t->n_pieces;
+        if (!fcs_grow(e, &t->pieces, &t->pieces_capacity, (size_t)piece + 1, sizeof *t->pieces))
+            return FCS_FAILED;
+        fcs_status s = fcs_piece_build(t, w, next, lo, &t->pieces[t->n_pieces++], e);
+        if (s)
+            return s;
+        t->bytes = planned_bytes(t);
+    }
+    t->piece_of[t->tiles++] = piece;
+    return t->bytes > p->memory ? FCS_INTERRUPTED : FCS_OK;
+}
+
+static fcs_status plan_tile(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[3],
                             const int64_t hi[3], void *user)
 {
     (void)slab;
-    fcs_error *e = user;
+    planning *p = user;
     int64_t a[3], b[3];
-    t->tiles++;
     fcs_tiler_to_whole(t, lo, a);
     fcs_tiler_to_whole(t, hi, b);
-    if (fcs_piece_find(t, a, b))
-        return FCS_OK;
-    if (!fcs_grow(e, &t->pieces, &t->pieces_capacity, (size_t)t->n_pieces + 1, sizeof *t->pieces))
-        return FCS_FAILED;
-    return fcs_piece_build(t, a, b, &t->pieces[t->n_pieces++], e);
+    fcs_window *w = fcs_tile_window(t, a, b, p->before);
+    fcs_status s = w ? FCS_OK : FCS_FAILED;
+    if (w && t->row < 0)
+        s = add_tile(t, w, NULL, a, p);
+    else if (w && p->before)
+        s = add_tile(t, p->before, w, p->lo, p);
+    fcs_window_free(p->before);
+    p->before = t->row < 0 ? NULL : w;
+    if (t->row < 0)
+        fcs_window_free(w);
+    memcpy(p->lo, a, sizeof a);
+    return s;
+}
+
+/* Builds the plans of all tiles and counts the bytes that they will take together; no further than
+ * to `memory`. */
+static fcs_status plan_tiles(fcs_tiler *t, size_t memory, fcs_error *e)
+{
+    planning p = {.memory = memory, .e = e};
+    fcs_status s = FCS_OK;
+    t->bytes = slab_bytes(t);
+    for (int64_t i = 0; !s && i < fcs_tiler_slabs(t); i++)
+        s = fcs_tiler_each(t, i, plan_tile, &p);
+    if (!s && p.before)
+        s = add_tile(t, p.before, NULL, p.lo, &p);
+    fcs_window_free(p.before);
+    return s == FCS_INTERRUPTED ? FCS_OK : s;
 }
 
 void fcs_tiler_drop(fcs_tiler *t)
 {
     for (int i = 0; i < t->n_pieces; i++)
         fcs_piece_free(&t->pieces[i]);
+    for (size_t i = 0; i < t->n_kept; i++)
+        fcs_tensor_free(t->kept[i].tensor);
     t->n_pieces = 0;
+    t->n_kept = 0;
     t->tiles = 0;
-}
-
-/* Builds the plans of all tiles and counts the bytes that they will take together. */
-static fcs_status plan_tiles(fcs_tiler *t, fcs_error *e)
-{
-    size_t arena = 0, passing = 0;
-    for (int64_t i = 0; i < fcs_tiler_slabs(t); i++)
-        if (fcs_tiler_each(t, i, add_piece, e))
-            return FCS_FAILED;
-    t->bytes = slab_bytes(t);
-    for (int i = 0; i < t->n_pieces; i++) {
-        const fcs_piece *p = &t->pieces[i];
-        arena = p->plan->arena_bytes > arena ? p->plan->arena_bytes : arena;
-        passing = fcs_piece_passing_bytes(p) > passing ? fcs_piece_passing_bytes(p) : passing;
-        t->bytes += fcs_piece_tensor_bytes(p);
-    }
-    t->bytes += arena + passing;
-    return FCS_OK;
 }
 
 /* ---- shapes of tiles ---- */
@@ -117,7 +172,11 @@ static double find_rim(fcs_tiler *t, fcs_error *e)
     return ratio < 2 ? (4 - 2 * ratio) / (ratio - 1) * cell / 2 : 0;
 }
 
-enum { SIDES = 64, LEAST_SIDE = 16 }; /* an axis of 2^20 pixels has 48 */
+enum {
+    SIDES = 64, /* an axis of 2^20 pixels has 48 */
+    LEAST_SIDE = 16,
+    ROW_CUT = 1 /* pixels' work that a cut in a row costs: weights are transformed once more */
+};
 
 typedef struct tile_shape {
     int64_t side[3];
@@ -167,11 +226,14 @@ static tile_shape *tile_shapes(const fcs_tiler *t, double rim, size_t *n, fcs_er
     for (size_t i = 0; shapes && i < all; i++) {
         size_t at = i;
         shapes[i].work = shapes[i].pixels = 1;
-        for (int a = 0; a < 3; at /= count[a++]) {
-            int64_t side = sides[a][at % count[a]],
-                    cuts = fcs_divide_up(t->size[a], side - 2 * t->halo[a]) - 1;
-            shapes[i].side[a] = side;
-            shapes[i].work *= (double)t->size[a] + (double)cuts * 2 * (rim + (double)t->halo[a]);
+        for (int a = 0; a < 3; at /= count[a++])
+            shapes[i].side[a] = sides[a][at % count[a]];
+        int row = fcs_tiler_row(t, shapes[i].side);
+        for (int a = 0; a < 3; a++) {
+            int64_t side = shapes[i].side[a], core = side - 2 * t->halo[a];
+            double cuts = (double)(fcs_divide_up(t->size[a], core) - 1);
+            double each = FCS_D + a == row ? ROW_CUT : 2 * (rim + (double)t->halo[a]);
+            shapes[i].work *= (double)t->size[a] + cuts * each;
             shapes[i].pixels *= (double)side;
         }
     }
@@ -183,11 +245,14 @@ static tile_shape *tile_shapes(const fcs_tiler *t, double rim, size_t *n, fcs_er
 
 /* Tries the tiles that the image is cut into: *fits where they stay within the memory, else
  * t->bytes says what they would need. */
-static fcs_status try_tiles(fcs_tiler *t, size_t memory, bool *fits, fcs_error *e)
+static fcs_status try_tiles(fcs_tiler *t, size_t memory, bool last, bool *fits, fcs_error *e)
 {
-    fcs_status s = middle_bytes(t, &t->bytes, e);
+    fcs_status s = FCS_OK;
+    t->bytes = 0;
+    if (t->row < 0)
+        s = middle_bytes(t, &t->bytes, e);
     if (!s && t->bytes <= memory)
-        s = plan_tiles(t, e);
+        s = plan_tiles(t, last ? SIZE_MAX : memory, e);
     *fits = !s && t->bytes <= memory;
     if (!*fits)
         fcs_tiler_drop(t);
@@ -212,7 +277,7 @@ fcs_status fcs_tiler_choose(fcs_tiler *t, size_t wanted, fcs_error *e)
         fcs_tiler_cut(t, shapes[i].side);
         if (!last && (slab_bytes(t) > memory || shapes[i].pixels > most))
             continue;
-        s = try_tiles(t, memory, &fits, e);
+        s = try_tiles(t, memory, last, &fits, e);
         most = shapes[i].pixels * (s ? 0.9 : (double)memory / (double)t->bytes);
         if (s && !last) /* perhaps a value is larger than the device's buffers */
             fcs_error_clear(e);

@@ -6,8 +6,18 @@
 
 /* ---- cutting ---- */
 
+int fcs_tiler_row(const fcs_tiler *t, const int64_t side[3])
+{
+    int along = t->volume ? 0 : 1;
+    for (int a = along; a < 3; a++)
+        if ((side[a] < t->size[a] + 2 * t->halo[a]) != (a == along))
+            return -1;
+    return FCS_D + along;
+}
+
 void fcs_tiler_cut(fcs_tiler *t, const int64_t side[3])
 {
+    t->row = fcs_tiler_row(t, side);
     for (int a = 0; a < 3; a++) {
         bool flat = a == 0 && !t->volume;
         int64_t reach = t->size[a] + 2 * t->halo[a];
@@ -134,7 +144,6 @@ static fcs_status lay_out(fcs_tiler *t, const fcs_tiler_options *o, fcs_error *e
     fcs_status s = fcs_model_margin(t->m, t->volume, &margin, e);
     if (s)
         return s;
-    t->felt = margin * t->m->stride;
     for (int a = 0; a < 3; a++) {
         bool flat = a == 0 && !t->volume;
         t->size[a] = o->size[a];
@@ -159,7 +168,7 @@ static fcs_status prepare(fcs_tiler *t, fcs_error *e)
     for (int i = 0; i < t->n_pieces; i++) {
         const fcs_piece *p = &t->pieces[i];
         plans[i] = p->plan;
-        size_t n = (size_t)fcs_shape_count(p->latent->shape);
+        size_t n = p->latent ? (size_t)fcs_shape_count(p->latent->shape) : 0;
         latent = n > latent ? n : latent;
     }
     fcs_status s = fcs_plan_share(plans, t->n_pieces, e);
@@ -173,14 +182,14 @@ static fcs_status prepare(fcs_tiler *t, fcs_error *e)
 /* The whole image is one tile, without windows. */
 static fcs_status one_piece(fcs_tiler *t, size_t memory, fcs_error *e)
 {
-    static const int64_t lo[3] = {0};
     fcs_graph *g;
     fcs_node *out;
-    fcs_piece *p =
-        fcs_grow(e, &t->pieces, &t->pieces_capacity, 1, sizeof *t->pieces) ? &t->pieces[0] : NULL;
-    if (!p)
+    if (!fcs_grow(e, &t->pieces, &t->pieces_capacity, 1, sizeof *t->pieces) ||
+        !fcs_grow(e, &t->piece_of, &t->piece_of_capacity, 1, sizeof *t->piece_of))
         return FCS_FAILED;
+    fcs_piece *p = &t->pieces[0];
     memset(p, 0, sizeof *p);
+    t->piece_of[0] = 0;
     fcs_status s = fcs_tiler_whole(t->m, t->m->latent_size, &g, &out, &p->latent, e);
     if (s)
         return s;
@@ -189,13 +198,12 @@ static fcs_status one_piece(fcs_tiler *t, size_t memory, fcs_error *e)
     t->shape = out->shape;
     t->channels = (int)out->shape.n[FCS_C];
     for (int d = 0; d < FCS_DIMS; d++)
-        p->window.hi[d] = p->latent->shape.n[d];
+        p->cells.hi[d] = p->latent->shape.n[d];
     p->out = fcs_tensor_new(t->ctx, "image", out->shape);
     s = p->out ? fcs_assign(g, p->out, out) : FCS_FAILED;
     if (!s)
         s = fcs_plan_build(g, NULL, &p->plan);
     fcs_graph_free(g);
-    fcs_piece_key(t, lo, t->size, p->key);
     if (!s)
         t->bytes = fcs_tiler_alone_bytes(t, p);
     return !s && memory && t->bytes > memory
@@ -239,6 +247,7 @@ fcs_status fcs_tiler_new(fcs_model *m, const fcs_tiler_options *o, fcs_error *e,
     t->ctx = m->ctx;
     t->volume = fcs_recipe_depth(m->recipe) > 1;
     t->phases = o->phases;
+    t->row = -1;
     fcs_status s = FCS_OK;
     if (!t->volume && o->size[0] > 1)
         s = fcs_fail(e, FCS_FAILED, "depth %lld: this recipe makes 2D images",
@@ -268,6 +277,8 @@ void fcs_tiler_free(fcs_tiler *t)
     fcs_graph_free(t->whole);
     fcs_tensor_free(t->latent);
     free(t->pieces);
+    free(t->piece_of);
+    free(t->kept);
     free(t->cells_in);
     free(t);
 }
@@ -293,7 +304,7 @@ typedef struct running {
 static fcs_status fill_latent(fcs_tiler *t, const fcs_piece *p, const int64_t lo[3],
                               const running *r)
 {
-    fcs_box box = {{0, p->window.lo[FCS_C]}, {1, p->window.hi[FCS_C]}};
+    fcs_box box = {{0, p->cells.lo[FCS_C]}, {1, p->cells.hi[FCS_C]}};
     for (int a = 0; a < 3; a++) {
         int64_t at = lo[a] / t->stride[a] + p->from[1 + a] - t->margin[a];
         if (t->period[a])
@@ -360,11 +371,10 @@ static fcs_status run_tile(fcs_tiler *t, const fcs_slab *slab, const int64_t lo[
                            const int64_t hi[3], void *user)
 {
     const running *r = user;
-    int64_t a[3], b[3];
+    int64_t a[3];
     fcs_tiler_to_whole(t, lo, a);
-    fcs_tiler_to_whole(t, hi, b);
-    const fcs_piece *p = fcs_piece_find(t, a, b);
-    fcs_status s = fill_latent(t, p, a, r);
+    const fcs_piece *p = &t->pieces[t->piece_of[t->next_tile++]];
+    fcs_status s = p->latent ? fill_latent(t, p, a, r) : FCS_OK;
     if (!s)
         s = fcs_plan_run(p->plan, r->seed, (uint64_t)r->realization);
     placing q = {.slab = slab, .lo = lo, .hi = hi, .out = r->out};
@@ -381,5 +391,10 @@ fcs_status fcs_tiler_run(fcs_tiler *t, int64_t i, uint64_t seed, int64_t realiza
                          fcs_tile_done *done, void *user, fcs_error *e)
 {
     running r = {seed, realization, out, done, user, e};
+    if (i == 0)
+        t->next_slab = t->next_tile = 0;
+    if (i != t->next_slab++)
+        return fcs_fail(e, FCS_FAILED, "internal: slab %lld is computed out of order",
+                        (long long)i);
     return fcs_tiler_each(t, i, run_tile, &r);
 }

@@ -34,9 +34,9 @@ int64_t fcs_tiler_slabs(const fcs_tiler *t);
 void fcs_tiler_slab(const fcs_tiler *t, int64_t i, fcs_slab *slab);
 int64_t fcs_tiler_slab_floats(
     const fcs_tiler *t); /* of the largest one, halo and channels included */
-/* Computes slab i of a realization: out[c][z][y][x] over its reach, in the generator's own range,
- * or numbers of phases.
- * done(user, n) is called after every tile; false stops with FCS_INTERRUPTED. */
+/* Computes slab i of a realization, in their order (0 begins another image): out[c][z][y][x] over
+ * its reach, in the generator's own range, or numbers of phases. done(user, n) is called after
+ * every tile; false stops with FCS_INTERRUPTED. */
 typedef bool fcs_tile_done(void *user);
 fcs_status fcs_tiler_run(fcs_tiler *t, int64_t i, uint64_t seed, int64_t realization, float *out,
                          fcs_tile_done *done, void *user, fcs_error *e);

@@ -1,5 +1,5 @@
 /* concat.c: inputs one behind the other along dimension i[0]: each is copied to its place, row by
- * row. */
+ * row, unless the plan has it lie there (graph/place.c). */
 #include "cpu/kernels/rows.h"
 
 typedef struct concat_job {
@@ -40,7 +40,8 @@ static void run(const fcs_cpu_call *c)
     concat_job j = {.out = &c->out};
     for (int i = 0; i < c->args->n_in; i++) {
         j.in = &c->in[i];
-        fcs_parallel(c->team, fcs_rows_count(j.in), fcs_rows_grain(j.in), concat_rows, &j);
+        if (!fcs_rows_lies_at(j.in, j.out, j.at))
+            fcs_parallel(c->team, fcs_rows_count(j.in), fcs_rows_grain(j.in), concat_rows, &j);
         j.at[axis] += j.in->shape.n[axis];
     }
 }

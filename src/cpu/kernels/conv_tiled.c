@@ -15,7 +15,7 @@
 enum {
     CHUNK = 64,      /* columns that are transformed back at a time */
     PACK = 16,       /* input channels whose weights are transformed at a time */
-    KEPT = 1 << 26,  /* floats of weights that are kept: 256 MB */
+    KEPT = 1 << 25,  /* floats of weights that are kept: 128 MB */
     STRIP = 1 << 20, /* wanted floats of a strip's weights */
     MOST_READS = FCS_TILE_STRIDE * FCS_TILE_STRIDE * FCS_TILE_STRIDE
 };

@@ -57,4 +57,12 @@ FCS_INLINE void fcs_rows_add(float *y, const float *x, int64_t n)
         y[i] += x[i];
 }
 
+/* Whether a part lies where it belongs in the whole: then no kernel need move it. */
+FCS_INLINE bool fcs_rows_lies_at(const fcs_view *part, const fcs_view *whole,
+                                 const int64_t at[FCS_DIMS])
+{
+    return at[FCS_C] == 0 && part->cs == whole->cs &&
+           part->p == fcs_rows_pixel(whole, at[FCS_N], at[FCS_D], at[FCS_H], at[FCS_W]);
+}
+
 #endif
