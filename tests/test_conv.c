@@ -307,6 +307,32 @@ static void check_convolution(const fcs_isa *isa, bool volume, int64_t ci, int64
     check_forms(isa, &p);
 }
 
+/* conv_dx to 1 to 7 channels, the columns of its interleaved results side by side. */
+static void check_packed(const fcs_isa *isa, int64_t channels_out, bool volume)
+{
+    problem p = {.op = "conv_dx"};
+    int64_t x[3] = {1, 1, 1}, k[3] = {1, 1, 1}, y[3], *a = p.attrs.i;
+    for (int i = 0; i < 3; i++) {
+        a[FCS_CONV_STRIDE + i] = a[FCS_CONV_DILATION + i] = 1;
+        if (i > 0 || volume) {
+            a[FCS_CONV_STRIDE + i] = pick(2, 4);
+            k[i] = pick(a[FCS_CONV_STRIDE + i] + 1, 2 * a[FCS_CONV_STRIDE + i]); /* two taps */
+            a[FCS_CONV_PAD_LO + i] = pick(0, k[i] - 1);
+            a[FCS_CONV_PAD_HI + i] = pick(0, k[i] - 1);
+            x[i] = pick(k[i], 14);
+        }
+        y[i] = (x[i] + a[FCS_CONV_PAD_LO + i] + a[FCS_CONV_PAD_HI + i] - k[i]) /
+                   a[FCS_CONV_STRIDE + i] +
+               1;
+    }
+    p.in0 = (fcs_shape){{pick(1, 3), 17, y[0], y[1], y[2]}};
+    p.in1 = (fcs_shape){{17, channels_out, k[0], k[1], k[2]}};
+    p.out = (fcs_shape){{p.in0.n[FCS_N], channels_out, x[0], x[1], x[2]}};
+    int before = tiles;
+    check_forms(isa, &p);
+    CHECK(tiles == before + 2);
+}
+
 static void check_matmul(const fcs_isa *isa, int64_t m, int64_t k, int64_t n)
 {
     for (int64_t t = 0; t < 4; t++) {
@@ -403,8 +429,8 @@ static void check_isa(const fcs_isa *isa)
         {1, 1, 1},    {13, 7, 5},    {8, 300, 17},  {70, 33, 6},   {25, 600, 140},
         {130, 65, 9}, {90, 513, 64}, {65, 17, 530}, {66, 2100, 3}, {67, 5, 2090}};
     size_t n = sizeof channels / sizeof *channels;
-    for (size_t i = 0; i < n * n; i++)
-        check_convolution(isa, i % 3 == 0, channels[i / n], channels[i % n]);
+    for (size_t i = 0; i < 2 * n * n; i++)
+        check_convolution(isa, i % 3 == 0, channels[i / n % n], channels[i % n]);
     check_convolution(isa, false, 300, 80); /* a tap in several chunks */
     check_convolution(isa, false, 16, 560); /* several groups of columns */
     check_convolution(isa, false, 600, 2);
@@ -427,6 +453,8 @@ int main(void)
             check_isa(*isa);
             CHECK(tiles > 12); /* tried in a form of their own */
             check_blocks(*isa);
+            for (int64_t i = 0; i < 14; i++)
+                check_packed(*isa, 1 + i / 2, i % 2);
             check_strips(*isa);
         }
     }

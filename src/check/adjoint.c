@@ -84,14 +84,27 @@ static fcs_status find_degree(fcs_error *e, const fcs_case *c, const fcs_sample_
     return good ? FCS_OK : FCS_FAILED;
 }
 
-/* Attributes such as a slope round, and so do forms that are not exact on integers: then the
- * identity holds within rounding only. */
-static double roundings(const fcs_apply_args *a)
+static double form_error(const fcs_apply_args *a)
 {
-    for (int k = 0; k < a->op->n_attrs; k++)
-        if (a->op->attrs[k].kind == 'f')
-            return 1;
     return strcmp(a->op->family, "conv") ? 0 : fcs_conv_form_error(a);
+}
+
+/* Attributes such as a slope round, and so do forms that are not exact on integers, the op's own or
+ * its gradients': then the identity holds within rounding only. */
+static double roundings(const fcs_case *c, fcs_node *const *gx)
+{
+    double most = form_error(&c->args);
+    for (int k = 0; k < c->args.op->n_attrs; k++)
+        if (c->args.op->attrs[k].kind == 'f')
+            return 1;
+    for (int i = 0; i < c->args.n_in; i++) {
+        fcs_apply_args a;
+        if (gx[i]->tensor)
+            continue;
+        fcs_apply_args_of(gx[i], &a);
+        most = form_error(&a) > most ? form_error(&a) : most;
+    }
+    return most;
 }
 
 static void judge(const kernels *k, const fcs_case *c, int degree, const fcs_node *y,
@@ -103,7 +116,7 @@ static void judge(const kernels *k, const fcs_case *c, int degree, const fcs_nod
         degree * inner(k->values[y->id], k->inputs[inputs], fcs_shape_count(y->shape), &size);
     for (int i = 0; i < inputs; i++)
         left += inner(k->values[gx[i]->id], k->inputs[i], fcs_shape_count(gx[i]->shape), &size);
-    fcs_judge_number(left, right, roundings(&c->args) * 0x1p-22 * size, f);
+    fcs_judge_number(left, right, roundings(c, gx) * 0x1p-22 * size, f);
 }
 
 /* inputs: x_0 .. x_n-1, gy */

@@ -42,6 +42,8 @@ static const char *const conv_cases[] = {
     "in=1x530x1x2x14,16x530x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=1", /* chunks of padding alone */
     "in=2x3x5x9x15,20x3x3x4x3 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4",
     "in=2x20x5x9x15,3x20x3x4x3 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4",
+    /* direct, while its gradient has tiles */
+    "in=1x6x1x41x38,32x6x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4",
     NULL,
 };
 static const char *const conv_dx_cases[] = {
@@ -91,6 +93,17 @@ static const char *const conv_dx_cases[] = {
     "split=1",
     "in=1x16x3x3x3,16x16x4x4x4 stride=2 pad_lo=1 pad_hi=2 size=6,6,5 form=3 split=1",
     "in=1x16x1x7x5,16x16x1x5x5 stride=1,2,3 pad_lo=0,3,0 pad_hi=0,1,2 form=2 origin=0,5,3 split=1",
+    /* under eight channels: the columns of all interleaved results side by side */
+    "in=2x16x5x6x4,16x3x4x4x4 stride=2 pad_lo=3 pad_hi=3 size=6,8,5 form=2",
+    "in=1x24x4x5x7,24x1x4x4x4 stride=2 pad_lo=1 pad_hi=2 size=7,9,13 form=4",
+    "in=2x17x4x3x5,17x7x3x4x5 stride=2 pad_lo=0,1,2 pad_hi=1 form=3,2,2",
+    "in=1x16x3x4x5,16x5x5x4x7 stride=3 pad_lo=2,1,0 pad_hi=1,2,3 form=2,3,4",
+    "in=3x33x1x7x9,33x3x1x4x4 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,1,1 form=4",
+    "in=1x9x1x11x10,9x2x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4 size=1,23,21 form=4",
+    "in=2x16x1x6x8,16x4x1x5x5 stride=1,3,2 pad_lo=0,3,1 pad_hi=0,1,2 form=2 origin=0,5,3",
+    "in=1x16x1x6x7,16x6x1x7x3 stride=1,4,1 pad_lo=0,2,1 pad_hi=0,1,1 form=1,4,2",
+    "in=1x40x3x5x4,40x7x6x6x6 stride=4 pad_lo=3,1,0 pad_hi=2,0,4 form=2",
+    "in=1x32x10x9x9,32x3x4x4x4 stride=2 pad_lo=3 pad_hi=3",
     NULL,
 };
 static const char *const conv_dw_cases[] = {

@@ -182,6 +182,15 @@ static fcs_status conv_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool 
     return FCS_OK;
 }
 
+/* A form for under eight results is conv_dx's alone: its gradients take their best. */
+static void without_packed(fcs_attrs *a, int64_t channels)
+{
+    int64_t *form = a->i + FCS_CONV_FORM;
+    bool direct = form[0] == 1 && form[1] == 1 && form[2] == 1;
+    for (int d = 0; d < 3 && channels < FCS_TILING_CHANNELS && !direct; d++)
+        form[d] = 0;
+}
+
 /* y = conv_dx(p, w) has an image's shape, and so has gy. */
 static fcs_status conv_dx_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
                                fcs_node **gx)
@@ -189,6 +198,7 @@ static fcs_status conv_dx_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bo
     (void)g;
     fcs_node *p = y->in[0], *w = y->in[1];
     fcs_attrs dw = with_size(&y->attrs, w->shape);
+    without_packed(&dw, y->shape.n[FCS_C]);
     if (want[0] && !(gx[0] = fcs_conv(gy, w, &dw)))
         return FCS_FAILED;
     if (want[1] && !(gx[1] = fcs_conv_dw(gy, p, &dw)))

@@ -452,19 +452,19 @@ static void gather_run(const fcs_cpu_call *call, bool adjoint)
     fcs_parallel(call->team, items, 1, tile_items, &g);
 }
 
-/* Under eight output channels lanes go over input channels or taps instead; tiles where they pay.
- */
+/* Tiles where they pay; direct sums under eight output channels have lanes over input channels or
+ * taps instead. */
 static bool few_columns(const fcs_apply_args *a) { return a->out.n[FCS_C] < 8; }
 
 static void any_run(const fcs_cpu_call *c, bool adjoint)
 {
     fcs_tiling t[3];
-    if (FCS_SYM(conv_sums_fits)(c->args))
+    if (fcs_conv_tiling(c->args, t))
+        FCS_SYM(conv_tiled_run)(c, t);
+    else if (FCS_SYM(conv_sums_fits)(c->args))
         FCS_SYM(conv_sums_run)(c, adjoint);
     else if (few_columns(c->args))
         FCS_SYM(conv_few_run)(c, adjoint);
-    else if (fcs_conv_tiling(c->args, t))
-        FCS_SYM(conv_tiled_run)(c, t);
     else
         gather_run(c, adjoint);
 }
@@ -472,12 +472,12 @@ static void any_run(const fcs_cpu_call *c, bool adjoint)
 static size_t any_scratch(const fcs_apply_args *a, int threads, bool adjoint)
 {
     fcs_tiling t[3];
+    if (fcs_conv_tiling(a, t))
+        return FCS_SYM(conv_tiled_scratch)(a, t, threads);
     if (FCS_SYM(conv_sums_fits)(a))
         return FCS_SYM(conv_sums_scratch)(a, adjoint);
     if (few_columns(a))
         return FCS_SYM(conv_few_scratch)(a, threads, adjoint);
-    if (fcs_conv_tiling(a, t))
-        return FCS_SYM(conv_tiled_scratch)(a, t, threads);
     return gather_scratch(a, threads, adjoint);
 }
 

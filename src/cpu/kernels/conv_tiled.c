@@ -6,10 +6,13 @@
  * transform back, each pixel written once. A work item is a block of tiles: V and M of a block stay
  * in the caches, all weights are transformed before. Where these are too many to be kept and tiles
  * are few, a work item is a strip of columns: V of all tiles is made before, and the strip's
- * weights, which no other item needs, are transformed in the item. The numbers of a tile
- * depend on nothing but its pixels: neither the block nor the strip nor the thread nor the border
- * changes the sequence of operations. */
+ * weights, which no other item needs, are transformed in the item. Under eight output channels
+ * (conv_dx with stride) the columns of all written images lie packed side by side, as if they were
+ * one, in the order of their pixels, and a tile's results become a box of the image. The numbers of
+ * a tile depend on nothing but its pixels: neither the block nor the strip nor the thread nor the
+ * border changes the sequence of operations. */
 #include "cpu/kernels/conv.h"
+#include "cpu/kernels/rows.h"
 #include "cpu/kernels/tiles.h"
 
 enum {
@@ -26,12 +29,14 @@ typedef struct tiled {
     int64_t lane_step, k_step, tap_step; /* of w: output channel, input channel, tap */
     fcs_tiling t[3];
     fcs_transform forward, weight, back;
-    int64_t points, reads, writes;  /* of all axes */
-    int64_t channels;               /* of in */
-    int64_t depth;                  /* floats per point and tile: reads x channels as stored */
-    int64_t sums;                   /* products per point and result: reads x channels */
-    int64_t columns, chunk, chunks; /* per written image; of a chunk, at most */
-    bool few;                       /* tiles, and many weights: items are strips of columns */
+    int64_t points, reads, writes;     /* of all axes */
+    int64_t channels;                  /* of in */
+    int64_t depth;                     /* floats per point and tile: reads x channels as stored */
+    int64_t sums;                      /* products per point and result: reads x channels */
+    int64_t columns, chunk, chunks;    /* per written image; of a chunk, at most */
+    int64_t packed;                    /* output channels, where they are under eight, else 0 */
+    int64_t order[3][FCS_TILE_STRIDE]; /* packed: written images as their pixels lie */
+    bool few;                          /* tiles, and many weights: items are strips of columns */
     int64_t tiles, block, plane_in, plane_out;
     int64_t run[MOST_READS];
     fcs_tile_place *place[3];
@@ -46,6 +51,35 @@ typedef struct tiled {
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Columns of all written images side by side, (image, channel), in whole vectors. */
+static void pack_images(tiled *f, int64_t channels)
+{
+    f->packed = channels;
+    f->columns = (f->writes * channels + FCS_VLEN - 1) / FCS_VLEN * FCS_VLEN;
+    f->writes = 1;
+    for (int k = 0; k < 3; k++) {
+        fcs_tile_place p = fcs_tile_at(&f->t[k], 0);
+        int64_t first = p.write[0];
+        for (int64_t v = 1; v < f->t[k].writes; v++)
+            first = least(first, p.write[v]);
+        for (int64_t v = 0; v < f->t[k].writes; v++)
+            f->order[k][p.write[v] - first] = v;
+    }
+}
+
+/* Floats of a packed tile's results; a vector may be read behind them. */
+static int64_t packed_results(const tiled *f)
+{
+    int64_t results = (int64_t)f->t[0].results * f->t[1].results * f->t[2].results;
+    return f->packed ? results * f->columns + FCS_VLEN : 0;
+}
+
+/* Floats of them twice: as they are transformed back, and as they lie in the image. */
+static int64_t packed_floats(const tiled *f)
+{
+    return (int64_t)(fcs_lines(2 * (size_t)packed_results(f) * sizeof(float)) / sizeof(float));
+}
 
 static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3], int threads)
 {
@@ -64,9 +98,11 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
     f->sums = f->reads * f->channels;
     f->depth = f->reads * fcs_channel_stride(f->channels);
     f->columns = fcs_channel_stride(a->out.n[FCS_C]);
-    f->few =
-        f->points * f->sums * f->writes * f->columns > KEPT && f->tiles < f->writes * f->columns;
-    f->chunk = CHUNK;
+    if (a->out.n[FCS_C] < FCS_TILING_CHANNELS)
+        pack_images(f, a->out.n[FCS_C]);
+    f->few = !f->packed && f->points * f->sums * f->writes * f->columns > KEPT &&
+             f->tiles < f->writes * f->columns;
+    f->chunk = f->packed ? f->columns : CHUNK;
     while (f->few && f->chunk > FCS_NR && f->points * f->sums * f->chunk > STRIP)
         f->chunk /= 2;
     f->chunks = (f->columns + f->chunk - 1) / f->chunk;
@@ -76,7 +112,7 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
     f->plane_out = fcs_plane(f->block * least(f->columns, f->chunk));
     int64_t patch = f->points * fcs_channel_stride(f->channels), pack = taps * PACK * FCS_NR;
     int64_t item = f->few ? f->points * (f->plane_out + f->sums * f->chunk) + pack
-                          : f->points * (f->plane_in + f->plane_out) + patch;
+                          : f->points * (f->plane_in + f->plane_out) + patch + packed_floats(f);
     f->local_floats = (size_t)most(item, most(patch, pack));
     f->forward = FCS_SYM(transform_of)(t, FCS_TRANSFORM_IN);
     f->weight = FCS_SYM(transform_of)(t, FCS_TRANSFORM_WEIGHTS);
@@ -121,23 +157,59 @@ static float *chunk_weights(const tiled *f, int64_t v, int64_t chunk)
     return f->shared + f->points * f->sums * (v * f->columns + chunk * f->chunk);
 }
 
-/* The taps of kernel c (of those that add up) and written image v for `n` input channels from k on
- * and `width` columns: y[tap][k][width], zeros where there is no tap. */
+/* The kernel index of tap j for kernel c (of those that add up) and written image v, or -1: none.
+ */
+static int64_t tap_index(const tiled *f, const int64_t c[3], const int64_t v[3], int64_t j)
+{
+    int64_t at[3], index = 0;
+    fcs_split(j, f->t[1].taps, f->t[2].taps, at);
+    for (int i = 0; i < 3; i++) {
+        int64_t tap = fcs_tile_tap(&f->t[i], c[i], v[i], at[i]);
+        if (tap < 0)
+            return -1;
+        index = index * f->t[i].dims.kernel + tap;
+    }
+    return index;
+}
+
+static int64_t taps_of(const tiled *f)
+{
+    return (int64_t)f->t[0].taps * f->t[1].taps * f->t[2].taps;
+}
+
+/* The taps of kernel c and written image v for `n` input channels from k on and `width` columns:
+ * y[tap][k][width], zeros where there is no tap. */
 static void pack_taps(const tiled *f, const int64_t c[3], const int64_t v[3], int64_t k, int64_t n,
                       int64_t first, int64_t width, float *y)
 {
-    int64_t lanes = least(f->out.shape.n[FCS_C] - first, width), tap[3], at[3];
-    int64_t taps = (int64_t)f->t[0].taps * f->t[1].taps * f->t[2].taps;
-    for (int64_t j = 0; j < taps; j++, y += PACK * width) {
-        fcs_split(j, f->t[1].taps, f->t[2].taps, at);
-        for (int i = 0; i < 3; i++)
-            tap[i] = fcs_tile_tap(&f->t[i], c[i], v[i], at[i]);
-        int64_t index = (tap[0] * f->t[1].dims.kernel + tap[1]) * f->t[2].dims.kernel + tap[2];
-        if (tap[0] < 0 || tap[1] < 0 || tap[2] < 0 || lanes <= 0)
+    int64_t lanes = least(f->out.shape.n[FCS_C] - first, width);
+    for (int64_t j = 0; j < taps_of(f); j++, y += PACK * width) {
+        int64_t index = tap_index(f, c, v, j);
+        if (index < 0 || lanes <= 0)
             memset(y, 0, (size_t)(n * width) * sizeof *y);
         else
             fcs_pack(y, f->w + index * f->tap_step + k * f->k_step + first * f->lane_step, n,
                      f->k_step, f->lane_step, lanes, width);
+    }
+}
+
+/* The same of packed columns. */
+static void pack_lanes(const tiled *f, const int64_t c[3], int64_t k, int64_t n, int64_t first,
+                       int64_t width, float *y)
+{
+    int64_t columns = f->t[0].writes * f->t[1].writes * f->t[2].writes * f->packed;
+    memset(y, 0, (size_t)(taps_of(f) * PACK * width) * sizeof *y);
+    for (int64_t lane = 0; lane < least(columns - first, width); lane++) {
+        int64_t at[3], v[3], image = (first + lane) / f->packed;
+        const float *w = f->w + k * f->k_step + (first + lane) % f->packed * f->lane_step;
+        fcs_split(image, f->t[1].writes, f->t[2].writes, at);
+        for (int i = 0; i < 3; i++)
+            v[i] = f->order[i][at[i]];
+        for (int64_t j = 0; j < taps_of(f); j++) {
+            int64_t index = tap_index(f, c, v, j);
+            for (int64_t i = 0; i < n && index >= 0; i++)
+                y[(j * PACK + i) * width + lane] = w[index * f->tap_step + i * f->k_step];
+        }
     }
 }
 
@@ -156,7 +228,10 @@ static void pack_block(const tiled *f, int64_t v, int64_t column, int64_t c, int
     }
     fcs_split(c, f->t[1].reads, f->t[2].reads, cs);
     fcs_split(v, f->t[1].writes, f->t[2].writes, vs);
-    pack_taps(f, cs, vs, k, n, column, width, taps);
+    if (f->packed)
+        pack_lanes(f, cs, k, n, column, width, taps);
+    else
+        pack_taps(f, cs, vs, k, n, column, width, taps);
     y += inside * f->sums + (c * f->channels + k) * width;
     FCS_SYM(transform)(&f->weight, taps, xs, y, ys, n * width / FCS_VLEN);
 }
@@ -266,6 +341,49 @@ static void tile_out(const tiled *f, const tile *t, const int64_t v[3], const fl
     }
 }
 
+/* The results of a packed tile as its box of the image: the written images of a row lie side by
+ * side, as do their pixels. What a vector has behind its run is written over by the next. */
+static void packed_box(const tiled *f, const float *y, const int64_t ys[3], float *box)
+{
+    const fcs_tiling *a = f->t;
+    int64_t run = a[2].writes * f->packed;
+    for (int64_t i = 0; i < a[0].results; i++)
+        for (int64_t u = 0; u < a[0].writes; u++)
+            for (int64_t j = 0; j < a[1].results; j++)
+                for (int64_t v = 0; v < a[1].writes; v++) {
+                    const float *from = y + i * ys[0] + j * ys[1] + (u * a[1].writes + v) * run;
+                    for (int64_t k = 0; k < a[2].results; k++, from += ys[2], box += run)
+                        for (int64_t n = 0; n < run; n += FCS_VLEN)
+                            fcs_vstore(box + n, fcs_vload(from + n));
+                }
+}
+
+/* A packed tile's results to the image; y: room for packed_floats(). */
+static void packed_out(const tiled *f, const tile *t, const float *m, float *y)
+{
+    const fcs_tiling *a = f->t;
+    const int64_t *size = f->out.shape.n + FCS_D;
+    int64_t r2 = a[2].results, xs[3] = {f->plane_out * a[1].points * a[2].points,
+                                        f->plane_out * a[2].points, f->plane_out};
+    int64_t ys[3] = {f->columns * a[1].results * r2, f->columns * r2, f->columns};
+    int64_t first[3], lo[3], hi[3], width = r2 * a[2].writes, height = a[1].results * a[1].writes;
+    float *box = y + packed_results(f);
+    FCS_SYM(transform)(&f->back, m, xs, y, ys, f->columns / FCS_VLEN);
+    packed_box(f, y, ys, box);
+    for (int k = 0; k < 3; k++) {
+        first[k] = t->place[k]->write[f->order[k][0]];
+        lo[k] = most(0, -first[k]);
+        hi[k] = least(a[k].results * a[k].writes, size[k] - first[k]);
+    }
+    for (int64_t i = lo[0]; i < hi[0]; i++)
+        for (int64_t j = lo[1]; j < hi[1]; j++) {
+            int64_t line = (t->n * size[0] + first[0] + i) * size[1] + first[1] + j;
+            fcs_rows_copy(f->out.p + (line * size[2] + first[2] + lo[2]) * f->packed,
+                          box + ((i * height + j) * width + lo[2]) * f->packed,
+                          (hi[2] - lo[2]) * f->packed);
+        }
+}
+
 /* M = V U for one chunk of columns. Wide layers' weights come from far: while the rows pass one
  * block of columns, the next one is fetched, a share with each MR rows. */
 static void block_product(const tiled *f, const float *v, const float *w, int64_t rows,
@@ -288,16 +406,19 @@ static void block_product(const tiled *f, const float *v, const float *w, int64_
 }
 
 /* Results of `count` tiles for one chunk of a written image's columns; v: their V, rows beyond them
- * zero. */
+ * zero; y: packed, room for packed_floats(). */
 static void block_results(const tiled *f, const tile *t, int64_t count, int64_t image,
-                          int64_t chunk, const float *v, const float *w, float *m)
+                          int64_t chunk, const float *v, const float *w, float *m, float *y)
 {
     int64_t written[3], width = chunk_width(f, chunk),
                         rows = (count + FCS_MR - 1) / FCS_MR * FCS_MR;
     fcs_split(image, f->t[1].writes, f->t[2].writes, written);
     block_product(f, v, w, rows, width, m);
     for (int64_t k = 0; k < count; k++)
-        tile_out(f, &t[k], written, m + k * width, chunk * f->chunk, width);
+        if (f->packed)
+            packed_out(f, &t[k], m + k * width, y);
+        else
+            tile_out(f, &t[k], written, m + k * width, chunk * f->chunk, width);
 }
 
 /* The block's tiles from `first` on; how many there are. */
@@ -322,7 +443,7 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const tiled *f = arg;
     float *v = local_of(f, thread), *m = v + f->points * f->plane_in,
-          *patch = m + f->points * f->plane_out;
+          *y = m + f->points * f->plane_out, *patch = y + packed_floats(f);
     for (int64_t item = begin; item < end; item++) {
         tile t[FCS_TILE_BLOCK];
         int64_t count = block_tiles(f, item * f->block, t);
@@ -332,7 +453,7 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
             fcs_split(image, f->t[1].writes, f->t[2].writes, written);
             for (int64_t k = 0; k < count && (i == 0 || (f->t[0].split && chunk == 0)); k++)
                 tile_in(f, &t[k], written, v + k * f->depth, patch);
-            block_results(f, t, count, image, chunk, v, chunk_weights(f, image, chunk), m);
+            block_results(f, t, count, image, chunk, v, chunk_weights(f, image, chunk), m, y);
         }
     }
 }
@@ -365,7 +486,7 @@ static void strip_items(void *arg, int64_t begin, int64_t end, int thread)
         for (int64_t first = 0; first < f->tiles; first += f->block) {
             tile t[FCS_TILE_BLOCK];
             int64_t count = block_tiles(f, first, t);
-            block_results(f, t, count, image, chunk, f->shared + first * f->depth, w, m);
+            block_results(f, t, count, image, chunk, f->shared + first * f->depth, w, m, NULL);
         }
     }
 }

@@ -37,14 +37,18 @@ FCS_INLINE void fcs_rows_zero(float *y, int64_t n)
         memset(y, 0, (size_t)n * sizeof *y);
 }
 
-/* y = x, n floats: few, so that a call of memcpy would be the larger part. */
+/* y = x, n >= 0 floats: few, so that a call of memcpy would be the larger part. */
 FCS_INLINE void fcs_rows_copy(float *y, const float *x, int64_t n)
 {
     int64_t i = 0;
     for (; i + FCS_VLEN <= n; i += FCS_VLEN)
         fcs_vstore(y + i, fcs_vload(x + i));
-    for (; i < n; i++)
-        y[i] = x[i];
+    FCS_UNROLL
+    for (int64_t part = FCS_VLEN / 2; part > 0; part /= 2)
+        if (n & part) {
+            memcpy(y + i, x + i, (size_t)part * sizeof *y);
+            i += part;
+        }
 }
 
 /* y += x, n floats. */

@@ -11,8 +11,9 @@ typedef struct fcs_tile_box {
     int64_t n, first[3], step[3], count[3];
 } fcs_tile_box;
 
-/* An odd number of cache lines: planes of points must not fall on the same cache sets. */
-static inline int64_t fcs_plane(int64_t floats) { return (floats / 16 | 1) * 16; }
+/* An odd number of cache lines that hold so many floats: planes of points must not fall on the same
+ * cache sets. */
+static inline int64_t fcs_plane(int64_t floats) { return ((floats + 15) / 16 | 1) * 16; }
 
 /* Number i of a product of three counts, as three numbers. */
 static inline void fcs_split(int64_t i, int64_t n1, int64_t n2, int64_t at[3])
