@@ -31,8 +31,19 @@ static void softmax_window(const fcs_apply_args *a, const fcs_box *out, fcs_box 
 }
 
 static const char *const softmax_cases[] = {
-    "in=1x1x1x3x3",  "in=2x3x1x5x7",  "in=1x2x4x5x3", "in=2x7x3x3x5",
-    "in=1x17x1x5x7", "in=1x40x2x3x5", NULL,
+    "in=1x1x1x3x3",
+    "in=2x3x1x5x7",
+    "in=1x2x4x5x3",
+    "in=2x7x3x3x5",
+    "in=1x17x1x5x7",
+    "in=1x40x2x3x5",
+    "in=2x3x3x11x29",
+    "in=1x4x1x13x10",
+    "in=3x5x1x9x17",
+    "in=1x6x2x7x33",
+    "in=2x8x1x19x7",
+    "in=1x9x1x3x50",
+    NULL,
 };
 static const char *const softmax_bench[] = {"in=2x3x64x64x64", NULL};
 
