@@ -219,10 +219,11 @@ static bool tile_axis(const problem *p, int axis, int64_t origin, int64_t result
  * AVX2: 2 to 3 and 8 cycles for 8 lanes. */
 static const double pass_cost = 5, weight_cost = 10, apart_cost = 3, least_gain = 1.25;
 
-/* With packed columns the product is short: elements that are transformed and tiles cost more of
- * it; so do the pixels of direct sums with few outputs. Measured on AVX-512; AVX2 agrees in what
- * pays. */
-static const double packed_cost = 20, tile_cost = 8000, pixel_cost = 375, line = 16;
+/* With packed columns the product is short: elements that are transformed (by forms that are not
+ * dyadic, of more terms, more so) and tiles cost more of it; so do the pixels of direct sums with
+ * few outputs. Measured on AVX-512; AVX2 agrees in what pays. */
+static const double packed_cost = 20, packed_inexact_cost = 26, tile_cost = 8000, pixel_cost = 375,
+                    line = 16;
 
 /* Transformed weights are written once (those of conv_dw are sums, as direct ones) and read once
  * for every block of tiles: of each, to and from the caches nearby, the last one, memory. */
@@ -234,7 +235,10 @@ static double tiling_cost(const problem *p, const fcs_tiling t[3])
     double points = 1, tiles = (double)p->x.n[FCS_N], ci = (double)p->w.n[FCS_C],
            co = (double)p->w.n[FCS_N];
     double in = p->adjoint ? co : ci, out = p->adjoint ? ci : co, read_again = 1;
+    double each_pass = packs(p) ? packed_cost : pass_cost;
     for (int i = 0; i < 3; i++) {
+        if (packs(p) && t[i].form >= 0 && !fcs_forms[t[i].form].dyadic)
+            each_pass = packed_inexact_cost;
         points *= t[i].points;
         tiles *= (double)t[i].tiles;
         in *= (double)t[i].reads;
@@ -245,7 +249,7 @@ static double tiling_cost(const problem *p, const fcs_tiling t[3])
         return -1;
     double passes = t[1].form == t[2].form ? 1 : apart_cost;
     out = packs(p) ? line * ceil(out / line) : out;
-    double weights = points * in * out, pass = passes * (packs(p) ? packed_cost : pass_cost);
+    double weights = points * in * out, pass = passes * each_pass;
     double each = weight_cost * passes + (p->weights ? 0 : write_cost(weights)) +
                   stream_cost(weights) * ceil(tiles / FCS_TILE_BLOCK);
     return points * (tiles * (in * out + pass * (in * read_again + out)) + each * in * out) +
