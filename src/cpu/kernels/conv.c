@@ -4,11 +4,10 @@
  *
  * Register tiles of MR pixels x NR channels read the image where it lies; tiles that touch the
  * border or the end of a row, and images whose pixels fall on the same cache sets, go through a
- * patch: the MR pixels' inputs, zero padded. Thin images, those of few channels, are copied with
- * their padding instead and tiles end with the rows: patches of short sums would take longer than
- * the sums. The sum over (tap, ci) is cut into chunks so that a chunk of packed weights stays in
- * the second cache while a block of pixels passes by. Chunks depend on channels and taps only, so a
- * window of an image has the bits of the whole. Other forms than this direct one: conv_tiled.c. */
+ * patch: the MR pixels' inputs, zero padded. The sum over (tap, ci) is cut into chunks so that a
+ * chunk of packed weights stays in the second cache while a block of pixels passes by. Chunks
+ * depend on channels and taps only, so a window of an image has the bits of the whole. Other forms
+ * than this direct one: conv_tiled.c; images of few channels: conv_thin.c. */
 #include "cpu/cpu.h"
 #include "ops/axis.h"
 #include "cpu/kernels/conv.h"
@@ -18,8 +17,7 @@ enum {
     BLOCK = 384,           /* pixels of one work item, at most */
     CHUNK_FLOATS = 131072, /* wanted size of a chunk's weights */
     CHUNK_MIN = 128,
-    CHUNK_MAX = 512,
-    THIN = 8 /* fewer input channels: a pixel has no padding lanes */
+    CHUNK_MAX = 512
 };
 
 typedef struct phase {
@@ -32,22 +30,21 @@ typedef struct phase {
     int64_t chunks;
     const int64_t *offset;   /* of each run from the first tap's pixel, in floats */
     float *weights;          /* [chunk][block of NR channels][k][NR] */
-    int64_t block;           /* pixels of a work item */
     int64_t item, pack_item; /* the first of its work items */
 } phase;
 
 typedef struct gather {
-    fcs_view in, out; /* thin: in is a padded copy */
+    fcs_view in, out;
     const float *w;
     int64_t channels;                    /* of in */
     int64_t lane_step, k_step, tap_step; /* of w: output channel, input channel, tap */
     int64_t kernel[3];
     fcs_shape shape_x, shape_w, shape_y;
-    bool adjoint, thin;
-    int64_t lo[3], size[3]; /* thin: the copy's padding before the image, its size with both */
+    bool adjoint;
     phase *phases;
     int64_t n_phases, columns, group, groups, chunk_max;
-    float *local; /* per thread: patch and a row that nobody reads */
+    int64_t block; /* pixels of a work item */
+    float *local;  /* per thread: patch and a row that nobody reads */
     size_t local_floats;
 } gather;
 
@@ -66,27 +63,12 @@ static void gather_init(gather *g, const fcs_apply_args *a, bool adjoint)
     int64_t chunk = CHUNK_FLOATS / g->group;
     g->chunk_max = chunk < CHUNK_MIN ? CHUNK_MIN : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;
     g->local_floats = (size_t)(FCS_MR * (g->chunk_max + 32) + g->columns);
-    g->thin = g->channels < THIN;
     g->n_phases = 1;
     for (int i = 0; i < 3; i++) {
         g->kernel[i] = g->shape_w.n[FCS_D + i];
         fcs_conv_dims d = fcs_conv_dims_of(&a->attrs, g->shape_x, g->shape_w, g->shape_y, i);
-        int64_t phases = fcs_axis_phases(d, adjoint), hi = 0;
-        g->n_phases *= phases;
-        for (int64_t r = 0; r < phases; r++) {
-            fcs_axis x = fcs_axis_phase(d, adjoint, r);
-            fcs_axis_room(&x, &g->lo[i], &hi);
-        }
-        g->size[i] = g->lo[i] + a->in[0].n[FCS_D + i] + hi;
+        g->n_phases *= fcs_axis_phases(d, adjoint);
     }
-}
-
-/* Of the copy; tiles may read beyond the last row's end. */
-static size_t thin_floats(const gather *g, const fcs_apply_args *a)
-{
-    int64_t beyond = (FCS_MR - 1) * a->attrs.i[FCS_CONV_STRIDE + 2];
-    int64_t pixels = a->in[0].n[FCS_N] * g->size[0] * g->size[1] * g->size[2];
-    return g->thin ? (size_t)((pixels + beyond) * g->channels) : 0;
 }
 
 static int64_t gather_taps(const gather *g) { return g->kernel[0] * g->kernel[1] * g->kernel[2]; }
@@ -98,8 +80,7 @@ static size_t gather_scratch(const fcs_apply_args *a, int threads, bool adjoint)
     size_t taps = (size_t)gather_taps(&g);
     return fcs_lines((size_t)g.n_phases * sizeof(phase)) + fcs_lines(taps * sizeof(int64_t)) +
            fcs_lines(taps * (size_t)(g.channels * g.columns) * sizeof(float)) +
-           (size_t)threads * fcs_lines(g.local_floats * sizeof(float)) +
-           thin_floats(&g, a) * sizeof(float);
+           (size_t)threads * fcs_lines(g.local_floats * sizeof(float));
 }
 
 /* How a phase's sum is cut: into runs and chunks. Depends on channels and taps only. */
@@ -153,10 +134,6 @@ static void gather_phases(gather *g, const fcs_attrs *attrs, int64_t *offset, fl
         for (int k = 0; k < 3; k++) {
             p->axis[k] = fcs_axis_phase(d[k], g->adjoint, r[k]);
             p->pixels *= p->axis[k].count;
-            if (g->thin) {
-                p->axis[k].offset += g->lo[k];
-                p->axis[k].size = g->size[k];
-            }
         }
         phase_cut(g, p);
         offset = phase_offsets(g, p, offset);
@@ -231,24 +208,6 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
         if (p->runs)
             pack_block(g, p, phase_chunk(p, at / blocks), at % blocks);
     }
-}
-
-/* ---- the copy of a thin image ---- */
-
-extern const fcs_cpu_op FCS_SYM(op_pad);
-
-/* With its padding, and zeros behind it for tiles that read beyond the last row. */
-static void copy_image(gather *g, const fcs_cpu_call *call, float *to)
-{
-    fcs_apply_args lead = {.attrs.i = {0, 0, g->lo[0], g->lo[1], g->lo[2]}};
-    fcs_cpu_call pad = {.args = &lead, .in = {call->in[0]}, .team = call->team};
-    g->in.p = to;
-    for (int k = 0; k < 3; k++)
-        g->in.shape.n[FCS_D + k] = g->size[k];
-    pad.out = g->in;
-    FCS_SYM(op_pad).run(&pad);
-    size_t copied = (size_t)fcs_shape_count(g->in.shape);
-    memset(to + copied, 0, (thin_floats(g, call->args) - copied) * sizeof *to);
 }
 
 /* ---- tiles ---- */
@@ -346,7 +305,7 @@ static void tile(const gather *g, const phase *p, chunk c, int64_t group, pixel 
 {
     static const int64_t start[1] = {0};
     int64_t step = p->axis[2].reach * g->in.cs, stride = ((c.runs * c.length + 15) / 16 | 1) * 16;
-    bool inside = g->thin || (pixels == FCS_MR && step % 512 != 0 && tile_inside(p, r)),
+    bool inside = pixels == FCS_MR && step % 512 != 0 && tile_inside(p, r),
          any = inside || c.k == 0;
     int64_t to_next = p->axis[2].step * g->out.cs;
     const float *a = inside ? g->in.p + pixel_in(g, p, r) + c.begin : patch;
@@ -386,14 +345,13 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
         const phase *p = g->phases;
         while (p + 1 < g->phases + g->n_phases && p[1].item <= i)
             p++;
-        int64_t at = i - p->item, first = at / g->groups * p->block;
-        int64_t last = first + p->block < p->pixels ? first + p->block : p->pixels;
+        int64_t at = i - p->item, first = at / g->groups * g->block;
+        int64_t last = first + g->block < p->pixels ? first + g->block : p->pixels;
         for (int64_t k = 0; k < p->chunks; k++) {
             pixel r = pixel_at(p, first);
             chunk c = phase_chunk(p, k);
             for (int64_t q = first, n; q < last; q += n) {
-                int64_t left = g->thin ? p->axis[2].count - r.q[2] : last - q;
-                n = left < FCS_MR ? left : FCS_MR;
+                n = last - q < FCS_MR ? last - q : FCS_MR;
                 tile(g, p, c, at % g->groups, &r, n, patch);
             }
         }
@@ -434,19 +392,13 @@ static void gather_run(const fcs_cpu_call *call, bool adjoint)
     g.lane_step = adjoint ? 1 : (int64_t)taps * g.tap_step;
     g.k_step = adjoint ? (int64_t)taps * g.tap_step : 1;
     gather_phases(&g, &call->args->attrs, offset, weights);
-    int64_t block = gather_block(&g, threads);
+    g.block = gather_block(&g, threads);
     for (int64_t i = 0; i < g.n_phases; i++) {
         phase *p = &g.phases[i];
-        int64_t row = p->axis[2].count;
-        p->block = !g.thin || !row ? block : block < row ? row : block / row * row;
         p->item = items;
         p->pack_item = packs;
-        items += (p->pixels + p->block - 1) / p->block * g.groups;
+        items += (p->pixels + g.block - 1) / g.block * g.groups;
         packs += p->chunks * ((g.columns + FCS_NR - 1) / FCS_NR);
-    }
-    if (g.thin) {
-        size_t local = (size_t)threads * fcs_lines(g.local_floats * sizeof(float));
-        copy_image(&g, call, g.local + local / sizeof(float));
     }
     fcs_parallel(call->team, packs, 1, pack_items, &g);
     fcs_parallel(call->team, items, 1, tile_items, &g);
@@ -465,6 +417,8 @@ static void any_run(const fcs_cpu_call *c, bool adjoint)
         FCS_SYM(conv_sums_run)(c, adjoint);
     else if (few_columns(c->args))
         FCS_SYM(conv_few_run)(c, adjoint);
+    else if (FCS_SYM(conv_thin_fits)(c->args, adjoint))
+        FCS_SYM(conv_thin_run)(c, adjoint);
     else
         gather_run(c, adjoint);
 }
@@ -478,6 +432,8 @@ static size_t any_scratch(const fcs_apply_args *a, int threads, bool adjoint)
         return FCS_SYM(conv_sums_scratch)(a, adjoint);
     if (few_columns(a))
         return FCS_SYM(conv_few_scratch)(a, threads, adjoint);
+    if (FCS_SYM(conv_thin_fits)(a, adjoint))
+        return FCS_SYM(conv_thin_scratch)(a, threads, adjoint);
     return gather_scratch(a, threads, adjoint);
 }
 

@@ -15,6 +15,11 @@ bool FCS_SYM(conv_sums_fits)(const fcs_apply_args *a);
 void FCS_SYM(conv_sums_run)(const fcs_cpu_call *call, bool adjoint);
 size_t FCS_SYM(conv_sums_scratch)(const fcs_apply_args *a, bool adjoint);
 
+/* conv and conv_dx of one to seven input channels (conv_thin.c). */
+bool FCS_SYM(conv_thin_fits)(const fcs_apply_args *a, bool adjoint);
+void FCS_SYM(conv_thin_run)(const fcs_cpu_call *call, bool adjoint);
+size_t FCS_SYM(conv_thin_scratch)(const fcs_apply_args *a, int threads, bool adjoint);
+
 /* conv and conv_dx by minimal filtering (conv_tiled.c). */
 void FCS_SYM(conv_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3]);
 size_t FCS_SYM(conv_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3], int threads);

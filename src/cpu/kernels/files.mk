@@ -1,6 +1,7 @@
 KERNEL_SOURCES += src/cpu/kernels/conv.c
 KERNEL_SOURCES += src/cpu/kernels/conv_few.c
 KERNEL_SOURCES += src/cpu/kernels/conv_sums.c
+KERNEL_SOURCES += src/cpu/kernels/conv_thin.c
 KERNEL_SOURCES += src/cpu/kernels/conv_dw.c
 KERNEL_SOURCES += src/cpu/kernels/forms.c
 KERNEL_SOURCES += src/cpu/kernels/conv_tiled.c
