@@ -1,49 +1,35 @@
-/* conv_dw.c: the gradient in the weights: sums over pixels of one image's values times the other's
- * channels.
+/* conv_dw.c: the gradient in the weights: sums over pixels of x's channels times gy's.
  *
- * sum[m, lane] = sum over lattice pixels q of
- *                A[reach * q + offset + spread * tap(m), channel(m)] * B[q, lane]
+ * sum[tap, m, lane] = sum over pixels q of x[reach * q + offset + spread * tap, m] * gy[q, lane]
  *
- * A is x and the lanes are output channels; with under eight output channels A is gy and the lanes
- * are input channels, over the phases of the adjoint. Lattice pixels go in chunks of at most CHUNK
- * (fixed by the problem): B's lanes and A's channels are copied once per chunk, zero padded, and
- * then read by all taps; a tile's sums stay in registers over a chunk. Chunks are added up in order
- * within a part, parts in order at the end. */
+ * Pixels of gy go in chunks of at most CHUNK (fixed by the problem): gy's lanes and x's channels
+ * are copied once per chunk, zero padded, and then read by all taps; a tile's sums, MR channels by
+ * NR lanes of one tap, stay in registers over a chunk. Chunks are added up in order within a part,
+ * parts in order at the end. Images of few channels: conv_dw_thin.c. */
 #include "cpu/cpu.h"
 #include "ops/axis.h"
 #include "cpu/kernels/conv.h"
 
 enum {
     CHUNK = 2048,           /* pixels summed in one go */
-    PATCH_FLOATS = 1 << 17, /* wanted size of A's copy */
+    PATCH_FLOATS = 1 << 17, /* wanted size of x's copy */
     PARTS = 16,             /* work items wanted, by parts of the pixels if need be */
     PART_FLOATS = 1 << 21,  /* of all parts' results */
     LANES = 32,
-    ROWS = 12, /* lanes and A's channels of a work item, at least, so that copies pay */
-    TILES = 8  /* tiles that share B's copy, at least */
+    ROWS = 12, /* lanes and x's channels of a work item, at least, so that copies pay */
+    TILES = 8  /* tiles that share gy's copy, at least */
 };
 
-typedef struct dw_class {
-    fcs_axis axis[3];
-    int64_t taps;
-    int64_t box[4], boxes[4]; /* a chunk: samples, D, H, W; how many */
-    int64_t patch[3];         /* the part of A that a chunk reads: D H W */
-    int64_t chunks, item;
-} dw_class;
-
 typedef struct dw {
-    fcs_view a, b, out;
-    bool swapped; /* a is gy */
-    int64_t a_channels, b_channels;
-    bool wide; /* tiles over channels of A, one tap each; else over (tap, channel) */
-    fcs_conv_dims dims[3];
-    int64_t classes[3];
-    dw_class *table;
-    int64_t groups, batch, batches; /* of A's channels, MR each (wide): so many in an item */
-    int64_t blocks, width;          /* of lanes */
-    int64_t span, spans;            /* blocks in an item */
-    int64_t parts;
-    float *partial; /* [part][as out], where there is more than one */
+    fcs_view x, gy, out;
+    fcs_axis axis[3];
+    int64_t channels, taps;
+    int64_t box[4], boxes[4], chunks; /* a chunk of gy: samples, D, H, W; how many */
+    int64_t patch[3];                 /* the part of x that a chunk reads: D H W */
+    int64_t groups, batch, batches;   /* of x's channels, MR each: so many in an item */
+    int64_t blocks, width;            /* of lanes */
+    int64_t span, spans;              /* blocks in an item */
+    fcs_dw_parts parts;
     char *local;
     size_t local_bytes, sums, panel, copy; /* floats */
     size_t rows;
@@ -53,89 +39,67 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-static int64_t class_count(const dw *w) { return w->classes[0] * w->classes[1] * w->classes[2]; }
-
 /* ---- the problem's cut: nothing here may depend on threads ---- */
 
-static int64_t class_patch(dw_class *c)
+static int64_t dw_patch(dw *w)
 {
-    int64_t floats = c->box[0];
+    int64_t floats = w->box[0] * FCS_MR;
     for (int i = 0; i < 3; i++) {
-        const fcs_axis *x = &c->axis[i];
-        c->patch[i] = x->taps ? (c->box[i + 1] - 1) * x->reach + (x->taps - 1) * x->spread + 1 : 0;
-        floats *= c->patch[i];
+        const fcs_axis *x = &w->axis[i];
+        w->patch[i] = (w->box[i + 1] - 1) * x->reach + (x->taps - 1) * x->spread + 1;
+        floats *= w->patch[i];
     }
     return floats;
 }
 
-static void class_cut(const dw *w, dw_class *c)
+static int64_t dw_count(const dw *w, int axis)
 {
-    int64_t room = CHUNK, samples = w->b.shape.n[FCS_N],
-            channels = w->wide ? FCS_MR : w->a_channels;
-    c->taps = c->chunks = 1;
+    return axis ? w->axis[axis - 1].count : w->gy.shape.n[FCS_N];
+}
+
+static void dw_cut(dw *w)
+{
+    int64_t room = CHUNK;
+    w->chunks = 1;
     for (int i = 3; i >= 0; i--) {
-        int64_t n = i ? c->axis[i - 1].count : samples;
-        c->box[i] = least(n, room);
-        room = c->box[i] == n && n ? room / n : 1;
-        c->taps *= i ? c->axis[i - 1].taps : 1;
+        int64_t n = dw_count(w, i);
+        w->box[i] = least(n, room);
+        room = w->box[i] == n && n ? room / n : 1;
     }
     for (int i = 0; i < 3; i++)
-        while (class_patch(c) * channels > PATCH_FLOATS && c->box[i] > 1)
-            c->box[i] = (c->box[i] + 1) / 2;
+        while (dw_patch(w) > PATCH_FLOATS && w->box[i] > 1)
+            w->box[i] = (w->box[i] + 1) / 2;
     for (int i = 0; i < 4; i++) {
-        int64_t n = i ? c->axis[i - 1].count : samples;
-        c->boxes[i] = n ? ceil_div(n, c->box[i]) : 0;
-        c->chunks *= c->boxes[i];
+        w->boxes[i] = w->box[i] ? ceil_div(dw_count(w, i), w->box[i]) : 0;
+        w->chunks *= w->boxes[i];
     }
 }
-
-static void dw_class_of(const dw *w, int64_t i, dw_class *c)
-{
-    int64_t k[3] = {i / (w->classes[1] * w->classes[2]), i / w->classes[2] % w->classes[1],
-                    i % w->classes[2]};
-    *c = (dw_class){0};
-    for (int j = 0; j < 3; j++)
-        c->axis[j] = fcs_axis_phase(w->dims[j], w->swapped, k[j]);
-    class_cut(w, c);
-}
-
-static size_t more(size_t a, int64_t b) { return a > (size_t)b ? a : (size_t)b; }
 
 static void dw_init(dw *w, const fcs_apply_args *a)
 {
-    int64_t ci = a->in[0].n[FCS_C], co = a->in[1].n[FCS_C], floats = fcs_shape_floats(a->out);
-    int64_t columns, chunks = 0, taps = 1, least_taps = INT64_MAX;
-    *w = (dw){.swapped = co < 8 && ci >= 8};
-    w->a_channels = w->swapped ? co : ci;
-    w->b_channels = w->swapped ? ci : co;
-    w->wide = w->a_channels >= 8;
-    w->b.shape = a->in[w->swapped ? 0 : 1];
+    int64_t columns, floats = fcs_shape_floats(a->out);
+    *w = (dw){.channels = a->in[0].n[FCS_C], .taps = 1};
+    w->gy.shape = a->in[1];
     for (int i = 0; i < 3; i++) {
-        w->dims[i] = fcs_conv_dims_of(&a->attrs, a->in[0], a->out, a->in[1], i);
-        w->classes[i] = fcs_axis_phases(w->dims[i], w->swapped);
-        taps *= w->dims[i].kernel;
+        w->axis[i] = fcs_axis_forward(fcs_conv_dims_of(&a->attrs, a->in[0], a->out, a->in[1], i));
+        w->taps *= w->axis[i].taps;
     }
-    columns = ceil_div(w->b_channels, FCS_VLEN) * FCS_VLEN;
+    dw_cut(w);
+    columns = ceil_div(a->in[1].n[FCS_C], FCS_VLEN) * FCS_VLEN;
     w->width = columns < FCS_NR ? columns : FCS_NR;
     w->blocks = ceil_div(columns, FCS_NR);
     w->span = least(w->blocks, LANES / FCS_NR);
     w->spans = ceil_div(w->blocks, w->span);
-    w->groups = w->wide ? ceil_div(w->a_channels, FCS_MR) : 1;
-    for (int64_t i = 0; i < class_count(w); i++) {
-        dw_class c;
-        dw_class_of(w, i, &c);
-        chunks += c.chunks;
-        least_taps = c.taps ? least(least_taps, c.taps) : least_taps;
-        w->panel = more(w->panel, c.box[0] * c.box[1] * c.box[2] * c.box[3] * FCS_NR);
-        w->copy = more(w->copy, class_patch(&c) * (w->wide ? FCS_MR : w->a_channels));
-        w->rows = more(w->rows, c.box[0] * c.box[1] * c.box[2]);
-    }
-    w->batch = least(w->groups, ceil_div(ROWS / FCS_MR * TILES, least(least_taps, TILES)));
+    w->groups = ceil_div(w->channels, FCS_MR);
+    w->panel = (size_t)(w->box[0] * w->box[1] * w->box[2] * w->box[3] * FCS_NR);
+    w->copy = (size_t)dw_patch(w);
+    w->rows = (size_t)(w->box[0] * w->box[1] * w->box[2]);
+    w->batch = least(w->groups, ceil_div(ROWS / FCS_MR * TILES, least(w->taps, TILES)));
     w->batches = ceil_div(w->groups, w->batch);
-    w->parts =
-        least(ceil_div(PARTS, w->spans * w->batches), least(chunks, 1 + PART_FLOATS / floats));
-    w->sums = (size_t)(w->span * w->batch *
-                       (w->wide ? taps : ceil_div(taps * w->a_channels, FCS_MR)) * FCS_MR * FCS_NR);
+    w->parts = (fcs_dw_parts){.floats = floats,
+                              .n = least(ceil_div(PARTS, w->spans * w->batches),
+                                         least(w->chunks, 1 + PART_FLOATS / floats))};
+    w->sums = (size_t)(w->span * w->batch * w->taps * FCS_MR * FCS_NR);
     w->local_bytes = fcs_lines(w->sums * sizeof(float)) +
                      fcs_lines((size_t)w->span * w->panel * sizeof(float)) +
                      fcs_lines(w->copy * sizeof(float)) + fcs_lines(w->rows * sizeof(int64_t));
@@ -145,30 +109,27 @@ static size_t dw_scratch(const fcs_apply_args *a, int threads)
 {
     dw w;
     dw_init(&w, a);
-    size_t partial = w.parts > 1 ? (size_t)(w.parts * fcs_shape_floats(a->out)) * sizeof(float) : 0;
-    return fcs_lines((size_t)class_count(&w) * sizeof(dw_class)) + fcs_lines(partial) +
-           (size_t)threads * w.local_bytes;
+    return fcs_dw_parts_bytes(&w.parts) + (size_t)threads * w.local_bytes;
 }
 
 /* ---- copies ---- */
 
 typedef struct chunk {
     int64_t first[4], size[4];
-} chunk; /* N D H W of the lattice */
+} chunk; /* N D H W of gy */
 
-static chunk class_chunk(const dw *w, const dw_class *c, int64_t i)
+static chunk dw_chunk(const dw *w, int64_t i)
 {
     chunk k;
     for (int j = 3; j >= 0; j--) {
-        int64_t n = j ? c->axis[j - 1].count : w->b.shape.n[FCS_N];
-        k.first[j] = i % c->boxes[j] * c->box[j];
-        k.size[j] = least(c->box[j], n - k.first[j]);
-        i /= c->boxes[j];
+        k.first[j] = i % w->boxes[j] * w->box[j];
+        k.size[j] = least(w->box[j], dw_count(w, j) - k.first[j]);
+        i /= w->boxes[j];
     }
     return k;
 }
 
-/* Row i of the chunk: n, z, y of the lattice. */
+/* Row i of the chunk: n, z, y. */
 static void chunk_row(const chunk *k, int64_t i, int64_t at[3])
 {
     at[0] = i / (k->size[1] * k->size[2]);
@@ -176,27 +137,23 @@ static void chunk_row(const chunk *k, int64_t i, int64_t at[3])
     at[2] = i % k->size[2];
 }
 
-/* Lanes first .. first + width - 1 of the chunk's pixels of B, one pixel after another, zeros
+/* Lanes first .. first + width - 1 of the chunk's pixels of gy, one pixel after another, zeros
  * beyond its channels. */
-static void copy_panel(const dw *w, const dw_class *c, const chunk *k, int64_t first, float *y)
+static void copy_panel(const dw *w, const chunk *k, int64_t first, float *y)
 {
-    const fcs_axis *ax = &c->axis[2];
-    int64_t step = ax->step * w->b.cs, n = least(w->width, w->b.cs - first);
+    int64_t n = least(w->width, w->gy.cs - first);
     for (int64_t i = 0; i < k->size[0] * k->size[1] * k->size[2]; i++) {
         int64_t at[3], line;
         chunk_row(k, i, at);
         line = k->first[0] + at[0];
         for (int j = 0; j < 2; j++)
-            line = line * w->b.shape.n[FCS_D + j] + c->axis[j].start +
-                   c->axis[j].step * (k->first[j + 1] + at[j + 1]);
-        const float *x =
-            w->b.p + (line * w->b.shape.n[FCS_W] + ax->start + ax->step * k->first[3]) * w->b.cs +
-            first;
+            line = line * w->gy.shape.n[FCS_D + j] + k->first[j + 1] + at[j + 1];
+        const float *x = w->gy.p + (line * w->gy.shape.n[FCS_W] + k->first[3]) * w->gy.cs + first;
         if (n == FCS_NR)
-            for (int64_t q = 0; q < k->size[3]; q++, x += step, y += FCS_NR)
+            for (int64_t q = 0; q < k->size[3]; q++, x += w->gy.cs, y += FCS_NR)
                 memcpy(y, x, FCS_NR * sizeof *y);
         else
-            for (int64_t q = 0; q < k->size[3]; q++, x += step, y += w->width) {
+            for (int64_t q = 0; q < k->size[3]; q++, x += w->gy.cs, y += w->width) {
                 memset(y, 0, (size_t)w->width * sizeof *y);
                 memcpy(y, x, (size_t)n * sizeof *y);
             }
@@ -209,12 +166,10 @@ FCS_INLINE void copy_channels(float *y, const float *x, int64_t n, int64_t step,
         memcpy(y, x, (size_t)channels * sizeof *y);
 }
 
-/* n pixels' `channels` floats from x (pixel stride cs). */
+/* n pixels' `channels` floats, a third, two thirds or all of MR, from x (pixel stride cs). */
 static void copy_pixels(float *y, const float *x, int64_t n, int64_t cs, int64_t channels)
 {
-    if (channels == cs)
-        memcpy(y, x, (size_t)(n * cs) * sizeof *y);
-    else if (channels == FCS_MR)
+    if (channels == FCS_MR)
         copy_channels(y, x, n, cs, FCS_MR);
     else if (channels == FCS_MR * 2 / 3)
         copy_channels(y, x, n, cs, FCS_MR * 2 / 3);
@@ -222,38 +177,37 @@ static void copy_pixels(float *y, const float *x, int64_t n, int64_t cs, int64_t
         copy_channels(y, x, n, cs, FCS_MR / 3);
 }
 
-/* The chunk's patch of A, `channels` from `first` on, zeros outside the image. */
-static void copy_patch(const dw *w, const dw_class *c, const chunk *k, int64_t first,
-                       int64_t channels, float *y)
+/* The chunk's patch of x, `channels` from `first` on, zeros outside the image. */
+static void copy_patch(const dw *w, const chunk *k, int64_t first, int64_t channels, float *y)
 {
-    const fcs_axis *ax = &c->axis[2];
-    int64_t size[3], x0 = ax->reach * k->first[3] + ax->offset, row = c->patch[2] * channels, lo,
+    const fcs_axis *ax = &w->axis[2];
+    int64_t size[3], x0 = ax->reach * k->first[3] + ax->offset, row = w->patch[2] * channels, lo,
                      hi;
     for (int j = 0; j < 3; j++)
         size[j] =
-            (k->size[j + 1] - 1) * c->axis[j].reach + (c->axis[j].taps - 1) * c->axis[j].spread + 1;
+            (k->size[j + 1] - 1) * w->axis[j].reach + (w->axis[j].taps - 1) * w->axis[j].spread + 1;
     lo = x0 < 0 ? least(-x0, size[2]) : 0;
     hi = least(size[2], ax->size - x0);
     for (int64_t i = 0; i < k->size[0] * size[0] * size[1]; i++) {
         int64_t n = i / (size[0] * size[1]), z = i / size[1] % size[0], v = i % size[1];
-        float *line = y + ((n * c->patch[0] + z) * c->patch[1] + v) * row;
-        z += c->axis[0].reach * k->first[1] + c->axis[0].offset;
-        v += c->axis[1].reach * k->first[2] + c->axis[1].offset;
-        if (z < 0 || z >= c->axis[0].size || v < 0 || v >= c->axis[1].size || lo >= hi) {
+        float *line = y + ((n * w->patch[0] + z) * w->patch[1] + v) * row;
+        z += w->axis[0].reach * k->first[1] + w->axis[0].offset;
+        v += w->axis[1].reach * k->first[2] + w->axis[1].offset;
+        if (z < 0 || z >= w->axis[0].size || v < 0 || v >= w->axis[1].size || lo >= hi) {
             memset(line, 0, (size_t)(size[2] * channels) * sizeof *line);
             continue;
         }
-        n = ((k->first[0] + n) * c->axis[0].size + z) * c->axis[1].size + v;
+        n = ((k->first[0] + n) * w->axis[0].size + z) * w->axis[1].size + v;
         memset(line, 0, (size_t)(lo * channels) * sizeof *line);
-        copy_pixels(line + lo * channels, w->a.p + (n * ax->size + x0 + lo) * w->a.cs + first,
-                    hi - lo, w->a.cs, channels);
+        copy_pixels(line + lo * channels, w->x.p + (n * ax->size + x0 + lo) * w->x.cs + first,
+                    hi - lo, w->x.cs, channels);
         memset(line + hi * channels, 0, (size_t)((size[2] - hi) * channels) * sizeof *line);
     }
 }
 
 /* ---- sums ---- */
 
-/* A chunk's pixels as a tile sees them: rows of A at row[i], `count` pixels `step` apart; B's
+/* A chunk's pixels as a tile sees them: rows of x at row[i], `count` pixels `step` apart; gy's
  * behind one another. */
 typedef struct pixels {
     const float *a, *b;
@@ -320,74 +274,47 @@ static int64_t tile_rows(int64_t n)
     return least(ceil_div(n * 3, FCS_MR) * (FCS_MR / 3), FCS_MR);
 }
 
-typedef struct work {
-    const dw_class *c;
-    int64_t first, channels; /* A's channels in the patch */
-    int64_t values;          /* taps * channels */
-} work;
-
-static work group_work(const dw *w, const dw_class *c, int64_t group)
+/* Channels of a group that are copied, a third, two thirds or all of MR. */
+static int64_t group_channels(const dw *w, int64_t group)
 {
-    work k = {.c = c, .channels = w->a_channels};
-    if (w->wide) {
-        k.first = group * FCS_MR;
-        k.channels = tile_rows(w->a_channels - k.first);
-    }
-    k.values = c->taps * k.channels;
-    return k;
+    return tile_rows(w->channels - group * FCS_MR);
 }
 
-static int64_t work_rows(const dw *w, const work *k) { return w->wide ? k->channels : FCS_MR; }
-
-/* All taps of a group over a chunk; sums [tile][MR][NR]. */
-static void sum_chunk(const dw *w, const work *k, pixels *p, float *sums)
+/* All taps of a group over a chunk; sums [tap][MR][NR]. */
+static void sum_chunk(const dw *w, int64_t channels, pixels *p, float *sums)
 {
-    const dw_class *c = k->c;
-    const fcs_axis *z = &c->axis[0], *y = &c->axis[1], *x = &c->axis[2];
-    int64_t rows = work_rows(w, k), offset[FCS_MR];
-    p->step = x->reach * k->channels;
-    for (int64_t at = 0; at < k->values; at += rows, sums += FCS_MR * FCS_NR) {
-        int64_t n = tile_rows(least(rows, k->values - at));
-        for (int64_t m = 0; m < n; m++) {
-            int64_t v = at + m < k->values ? at + m : at, tap = v / k->channels;
-            int64_t plane = tap / x->taps / y->taps * z->spread,
-                    line = tap / x->taps % y->taps * y->spread;
-            offset[m] = ((plane * c->patch[1] + line) * c->patch[2] + tap % x->taps * x->spread) *
-                            k->channels +
-                        v % k->channels;
-        }
-        tile_functions[w->width == FCS_NR][n / (FCS_MR / 3) - 1](p, offset, sums);
+    const fcs_axis *z = &w->axis[0], *y = &w->axis[1], *x = &w->axis[2];
+    int64_t offset[FCS_MR];
+    p->step = x->reach * channels;
+    for (int64_t tap = 0; tap < w->taps; tap++, sums += FCS_MR * FCS_NR) {
+        int64_t plane = tap / x->taps / y->taps * z->spread,
+                line = tap / x->taps % y->taps * y->spread;
+        for (int64_t m = 0; m < channels; m++)
+            offset[m] = ((plane * w->patch[1] + line) * w->patch[2] + tap % x->taps * x->spread) *
+                            channels +
+                        m;
+        tile_functions[w->width == FCS_NR][channels / (FCS_MR / 3) - 1](p, offset, sums);
     }
-}
-
-static int64_t tap_kernel(const dw *w, const dw_class *c, int64_t tap)
-{
-    const fcs_axis *z = &c->axis[0], *y = &c->axis[1], *x = &c->axis[2];
-    int64_t kz = z->k0 + z->dk * (tap / x->taps / y->taps),
-            ky = y->k0 + y->dk * (tap / x->taps % y->taps);
-    return (kz * w->dims[1].kernel + ky) * w->dims[2].kernel + x->k0 + x->dk * (tap % x->taps);
 }
 
 /* Sums to where they belong in out, [co][tap][ci]. */
-static void write_sums(const dw *w, const work *k, int64_t lane0, const float *sums, float *out)
+static void write_sums(const dw *w, int64_t group, int64_t lane0, const float *sums, float *out)
 {
-    int64_t rows = work_rows(w, k), lanes = least(w->width, w->b_channels - lane0);
-    int64_t filter = w->dims[0].kernel * w->dims[1].kernel * w->dims[2].kernel * w->out.cs;
-    int64_t lane_step = w->swapped ? 1 : filter, value_step = w->swapped ? filter : 1;
-    for (int64_t v = 0; v < k->values; v++) {
-        int64_t channel = k->first + v % k->channels;
-        const float *s = sums + (v / rows * FCS_MR + v % rows) * FCS_NR;
-        float *y = out + tap_kernel(w, k->c, v / k->channels) * w->out.cs + channel * value_step +
-                   lane0 * lane_step;
-        for (int64_t lane = 0; channel < w->a_channels && lane < lanes; lane++)
-            y[lane * lane_step] = s[lane];
-    }
+    int64_t first = group * FCS_MR, channels = least(FCS_MR, w->channels - first),
+            lanes = least(w->width, w->gy.shape.n[FCS_C] - lane0), filter = w->taps * w->out.cs;
+    for (int64_t tap = 0; tap < w->taps; tap++)
+        for (int64_t m = 0; m < channels; m++) {
+            const float *s = sums + (tap * FCS_MR + m) * FCS_NR;
+            float *y = out + tap * w->out.cs + first + m + lane0 * filter;
+            for (int64_t lane = 0; lane < lanes; lane++)
+                y[lane * filter] = s[lane];
+        }
 }
 
-static void dw_item(const dw *w, const dw_class *c, int64_t i, char *local)
+static void dw_item(const dw *w, int64_t i, char *local)
 {
-    int64_t part = i % w->parts, batch = i / w->parts / w->spans,
-            first = i / w->parts % w->spans * w->span;
+    int64_t part = i % w->parts.n, batch = i / w->parts.n / w->spans,
+            first = i / w->parts.n % w->spans * w->span;
     int64_t begin = batch * w->batch, end = least(begin + w->batch, w->groups);
     int64_t blocks = least(w->span, w->blocks - first);
     float *sums = (float *)(void *)local,
@@ -396,97 +323,102 @@ static void dw_item(const dw *w, const dw_class *c, int64_t i, char *local)
     int64_t *row = (int64_t *)(void *)((char *)copy + fcs_lines(w->copy * sizeof(float)));
     int64_t block_sums = (int64_t)w->sums / (w->span * w->batch);
     memset(sums, 0, w->sums * sizeof *sums);
-    for (int64_t q = part * c->chunks / w->parts; q < (part + 1) * c->chunks / w->parts; q++) {
-        chunk k = class_chunk(w, c, q);
+    for (int64_t q = part * w->chunks / w->parts.n; q < (part + 1) * w->chunks / w->parts.n; q++) {
+        chunk k = dw_chunk(w, q);
         pixels p = {
             .a = copy, .row = row, .rows = k.size[0] * k.size[1] * k.size[2], .count = k.size[3]};
         for (int64_t b = 0; b < blocks; b++)
-            copy_panel(w, c, &k, (first + b) * FCS_NR, panel + b * (int64_t)w->panel);
+            copy_panel(w, &k, (first + b) * FCS_NR, panel + b * (int64_t)w->panel);
         for (int64_t g = begin; g < end; g++) {
-            work v = group_work(w, c, g);
-            copy_patch(w, c, &k, v.first, v.channels, copy);
+            int64_t channels = group_channels(w, g);
+            copy_patch(w, &k, g * FCS_MR, channels, copy);
             for (int64_t r = 0; r < p.rows; r++) {
                 int64_t at[3];
                 chunk_row(&k, r, at);
-                row[r] = ((at[0] * c->patch[0] + at[1] * c->axis[0].reach) * c->patch[1] +
-                          at[2] * c->axis[1].reach) *
-                         c->patch[2] * v.channels;
+                row[r] = ((at[0] * w->patch[0] + at[1] * w->axis[0].reach) * w->patch[1] +
+                          at[2] * w->axis[1].reach) *
+                         w->patch[2] * channels;
             }
             for (int64_t b = 0; b < blocks; b++) {
                 p.b = panel + b * (int64_t)w->panel;
-                sum_chunk(w, &v, &p, sums + ((g - begin) * w->span + b) * block_sums);
+                sum_chunk(w, channels, &p, sums + ((g - begin) * w->span + b) * block_sums);
             }
         }
     }
-    for (int64_t g = begin; g < end; g++) {
-        work v = group_work(w, c, g);
-        float *out = w->parts > 1 ? w->partial + part * fcs_shape_floats(w->out.shape) : w->out.p;
+    for (int64_t g = begin; g < end; g++)
         for (int64_t b = 0; b < blocks; b++)
-            write_sums(w, &v, (first + b) * FCS_NR, sums + ((g - begin) * w->span + b) * block_sums,
-                       out);
-    }
+            write_sums(w, g, (first + b) * FCS_NR, sums + ((g - begin) * w->span + b) * block_sums,
+                       fcs_dw_part(&w->parts, part));
 }
 
 static void dw_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const dw *w = arg;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t each = w->parts * w->spans * w->batches;
-        if (w->table[i / each].taps)
-            dw_item(w, &w->table[i / each], i % each, w->local + (size_t)thread * w->local_bytes);
-    }
-}
-
-static void dw_clear(void *arg, int64_t begin, int64_t end, int thread)
-{
-    const dw *w = arg;
-    (void)thread;
-    memset((w->parts > 1 ? w->partial : w->out.p) + begin, 0,
-           (size_t)(end - begin) * sizeof(float));
-}
-
-static void dw_add_parts(void *arg, int64_t begin, int64_t end, int thread)
-{
-    const dw *w = arg;
-    int64_t floats = fcs_shape_floats(w->out.shape);
-    (void)thread;
-    memcpy(w->out.p + begin, w->partial + begin, (size_t)(end - begin) * sizeof(float));
-    for (int64_t part = 1; part < w->parts; part++)
-        for (int64_t i = begin; i < end; i++)
-            w->out.p[i] += w->partial[part * floats + i];
+    for (int64_t i = begin; i < end; i++)
+        dw_item(w, i, w->local + (size_t)thread * w->local_bytes);
 }
 
 static void dw_run(const fcs_cpu_call *call)
 {
     dw w;
     dw_init(&w, call->args);
-    int64_t floats = fcs_shape_floats(call->out.shape);
-    char *at = call->scratch;
-    w.a = call->in[w.swapped ? 1 : 0];
-    w.b = call->in[w.swapped ? 0 : 1];
+    w.x = call->in[0];
+    w.gy = call->in[1];
     w.out = call->out;
-    w.table = (dw_class *)(void *)at;
-    at += fcs_lines((size_t)class_count(&w) * sizeof(dw_class));
-    w.partial = (float *)(void *)at;
-    at += fcs_lines(w.parts > 1 ? (size_t)(w.parts * floats) * sizeof(float) : 0);
-    w.local = at;
-    for (int64_t i = 0; i < class_count(&w); i++)
-        dw_class_of(&w, i, &w.table[i]);
-    fcs_parallel(call->team, w.parts * floats, 65536, dw_clear, &w);
-    fcs_parallel(call->team, class_count(&w) * w.batches * w.spans * w.parts, 1, dw_items, &w);
-    if (w.parts > 1)
-        fcs_parallel(call->team, floats, 16384, dw_add_parts, &w);
+    w.parts.out = call->out.p;
+    w.parts.partial = call->scratch;
+    w.local = (char *)call->scratch + fcs_dw_parts_bytes(&w.parts);
+    FCS_SYM(dw_parts_clear)(call->team, &w.parts);
+    fcs_parallel(call->team, w.batches * w.spans * w.parts.n, 1, dw_items, &w);
+    FCS_SYM(dw_parts_add)(call->team, &w.parts);
+}
+
+/* ---- parts ---- */
+
+static void clear_items(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const fcs_dw_parts *p = arg;
+    (void)thread;
+    memset(fcs_dw_part(p, 0) + begin, 0, (size_t)(end - begin) * sizeof(float));
+}
+
+void FCS_SYM(dw_parts_clear)(fcs_team *team, fcs_dw_parts *p)
+{
+    fcs_parallel(team, p->n * p->floats, 65536, clear_items, p);
+}
+
+static void add_items(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const fcs_dw_parts *p = arg;
+    (void)thread;
+    memcpy(p->out + begin, p->partial + begin, (size_t)(end - begin) * sizeof(float));
+    for (int64_t part = 1; part < p->n; part++)
+        for (int64_t i = begin; i < end; i++)
+            p->out[i] += p->partial[part * p->floats + i];
+}
+
+void FCS_SYM(dw_parts_add)(fcs_team *team, fcs_dw_parts *p)
+{
+    if (p->n > 1)
+        fcs_parallel(team, p->floats, 16384, add_items, p);
 }
 
 static void any_run(const fcs_cpu_call *c)
 {
     fcs_tiling t[3];
-    fcs_conv_tiling(c->args, t) ? FCS_SYM(conv_dw_tiled_run)(c, t) : dw_run(c);
+    if (FCS_SYM(conv_dw_thin_fits)(c->args))
+        FCS_SYM(conv_dw_thin_run)(c);
+    else if (fcs_conv_tiling(c->args, t))
+        FCS_SYM(conv_dw_tiled_run)(c, t);
+    else
+        dw_run(c);
 }
 
 static size_t any_scratch(const fcs_apply_args *a, int threads)
 {
     fcs_tiling t[3];
+    if (FCS_SYM(conv_dw_thin_fits)(a))
+        return FCS_SYM(conv_dw_thin_scratch)(a, threads);
     return fcs_conv_tiling(a, t) ? FCS_SYM(conv_dw_tiled_scratch)(a, t, threads)
                                  : dw_scratch(a, threads);
 }
