@@ -46,6 +46,7 @@ static const char *const conv_cases[] = {
     "in=1x6x1x41x38,32x6x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4",
     "in=9x6x1x5x4,40x6x1x3x2 stride=1,2,1 pad_lo=0,1,1 pad_hi=0,1,0", /* samples in a box */
     "in=1x7x1x70x70,16x7x1x5x5 dilation=1,17,17 pad_lo=0,3,3 pad_hi=0,3,3",
+    "in=2x272x1x4x5,300x272x1x3x3 stride=1,2,1 dilation=1,1,2 pad_lo=0,1,2 pad_hi=0,1,3 form=1",
     NULL,
 };
 static const char *const conv_dx_cases[] = {
@@ -90,6 +91,8 @@ static const char *const conv_dx_cases[] = {
     "in=2x3x3x6x15,3x20x3x4x3 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4 size=5,9,15",
     "in=9x6x1x3x4,6x40x1x3x2 stride=1,2,1 pad_lo=0,1,1 pad_hi=0,1,0 size=1,5,4",
     "in=1x7x1x8x8,7x16x1x5x5 dilation=1,17,17 pad_lo=0,3,3 pad_hi=0,3,3 size=1,70,70",
+    "in=2x300x1x2x6,300x272x1x3x3 stride=1,2,1 dilation=1,1,2 pad_lo=0,1,2 pad_hi=0,1,3 size=1,4,5 "
+    "form=1",
     /* of conv_dx alone: tiles for each of the interleaved results */
     "in=2x24x1x9x9,24x17x1x4x4 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,1,2 size=1,19,18 form=4 split=1",
     "in=1x15x1x6x6,15x31x1x5x5 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2 size=1,12,13 form=4 split=1",
@@ -151,6 +154,8 @@ static const char *const conv_dw_cases[] = {
     "in=2x20x5x9x15,2x3x3x6x15 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4 size=3,4,3",
     "in=9x6x1x5x4,9x40x1x3x4 stride=1,2,1 pad_lo=0,1,1 pad_hi=0,1,0 size=1,3,2",
     "in=1x7x1x70x70,1x16x1x8x8 dilation=1,17,17 pad_lo=0,3,3 pad_hi=0,3,3 size=1,5,5",
+    "in=2x272x1x4x5,2x300x1x2x6 stride=1,2,1 dilation=1,1,2 pad_lo=0,1,2 pad_hi=0,1,3 size=1,3,3 "
+    "form=1",
     NULL,
 };
 static const char *const conv_bench[] = {

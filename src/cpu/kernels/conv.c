@@ -6,8 +6,12 @@
  * border or the end of a row, and images whose pixels fall on the same cache sets, go through a
  * patch: the MR pixels' inputs, zero padded. The sum over (tap, ci) is cut into chunks so that a
  * chunk of packed weights stays in the second cache while a block of pixels passes by. Chunks
- * depend on channels and taps only, so a window of an image has the bits of the whole. Other forms
- * than this direct one: conv_tiled.c; images of few channels: conv_thin.c. */
+ * depend on channels and taps only, so a window of an image has the bits of the whole.
+ *
+ * Small images of deep layers, few pixels and many weights, are mostly border, and their weights
+ * would go to memory and come back. There a work item has all pixels of a phase and some columns,
+ * packs the weights of a chunk, which is of one tap, and passes by the pixels whose tap lies
+ * inside. Other forms than this direct one: conv_tiled.c; images of few channels: conv_thin.c. */
 #include "cpu/cpu.h"
 #include "ops/axis.h"
 #include "cpu/kernels/conv.h"
@@ -17,7 +21,10 @@ enum {
     BLOCK = 384,           /* pixels of one work item, at most */
     CHUNK_FLOATS = 131072, /* wanted size of a chunk's weights */
     CHUNK_MIN = 128,
-    CHUNK_MAX = 512
+    CHUNK_MAX = 512,
+    FEW_PIXELS = 1024,     /* of a phase, at most, */
+    FEW_WEIGHTS = 1 << 18, /* and least number of weights, where items pack for themselves */
+    FEW_GROUP = 64         /* output channels of such an item */
 };
 
 typedef struct phase {
@@ -29,7 +36,7 @@ typedef struct phase {
     int64_t pieces, batch; /* a run is cut into pieces, or a chunk holds a batch of runs */
     int64_t chunks;
     const int64_t *offset;   /* of each run from the first tap's pixel, in floats */
-    float *weights;          /* [chunk][block of NR channels][k][NR] */
+    float *weights;          /* [chunk][block of NR channels][k][NR]; few: not kept */
     int64_t item, pack_item; /* the first of its work items */
 } phase;
 
@@ -40,17 +47,28 @@ typedef struct gather {
     int64_t lane_step, k_step, tap_step; /* of w: output channel, input channel, tap */
     int64_t kernel[3];
     fcs_shape shape_x, shape_w, shape_y;
-    bool adjoint;
+    bool adjoint, few; /* few: pixels, of deep layers */
     phase *phases;
     int64_t n_phases, columns, group, groups, chunk_max;
     int64_t block; /* pixels of a work item */
-    float *local;  /* per thread: patch and a row that nobody reads */
-    size_t local_floats;
+    char *local;   /* per thread: a chunk's weights, tables (few); patch, a row that nobody reads */
+    size_t chunk_floats, table_bytes, local_bytes;
 } gather;
 
 /* ---- phases ---- */
 
-static void gather_init(gather *g, const fcs_apply_args *a, bool adjoint)
+static int64_t gather_taps(const gather *g) { return g->kernel[0] * g->kernel[1] * g->kernel[2]; }
+
+/* Of all packed weights that are kept. */
+static size_t gather_weights(const gather *g)
+{
+    return g->few ? 0 : (size_t)(gather_taps(g) * g->channels * g->columns);
+}
+
+/* Whether a chunk is one tap's or a part of it. */
+static bool gather_deep(const gather *g) { return 2 * g->channels > g->chunk_max; }
+
+static void gather_init(gather *g, const fcs_apply_args *a, int threads, bool adjoint)
 {
     *g = (gather){.adjoint = adjoint};
     g->shape_w = a->in[1];
@@ -58,36 +76,43 @@ static void gather_init(gather *g, const fcs_apply_args *a, bool adjoint)
     g->shape_y = adjoint ? a->in[0] : a->out;
     g->channels = g->shape_w.n[adjoint ? FCS_N : FCS_C];
     g->columns = fcs_channel_stride(a->out.n[FCS_C]);
-    g->group = g->columns < GROUP ? g->columns : GROUP;
-    g->groups = (g->columns + g->group - 1) / g->group;
-    int64_t chunk = CHUNK_FLOATS / g->group;
+    int64_t group = g->columns < GROUP ? g->columns : GROUP, chunk = CHUNK_FLOATS / group;
     g->chunk_max = chunk < CHUNK_MIN ? CHUNK_MIN : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;
-    g->local_floats = (size_t)(FCS_MR * (g->chunk_max + 32) + g->columns);
     g->n_phases = 1;
     for (int i = 0; i < 3; i++) {
         g->kernel[i] = g->shape_w.n[FCS_D + i];
         fcs_conv_dims d = fcs_conv_dims_of(&a->attrs, g->shape_x, g->shape_w, g->shape_y, i);
         g->n_phases *= fcs_axis_phases(d, adjoint);
     }
+    int64_t pixels = fcs_shape_count(a->out) / a->out.n[FCS_C];
+    /* Both ways give the same bits: the team may be asked. */
+    g->few = gather_deep(g) && pixels <= FEW_PIXELS * g->n_phases &&
+             gather_taps(g) * g->channels * g->columns >= FEW_WEIGHTS &&
+             g->n_phases * (g->columns / FEW_GROUP) >= 2 * threads;
+    g->group = g->few ? FEW_GROUP : group;
+    g->groups = (g->columns + g->group - 1) / g->group;
+    g->chunk_floats = (size_t)(g->few ? g->chunk_max * g->group : 0);
+    g->table_bytes = fcs_lines((size_t)(g->few ? pixels + FCS_MR : 0) * sizeof(float *));
+    g->local_bytes =
+        fcs_lines((g->chunk_floats + (size_t)(FCS_MR * (g->chunk_max + 32) + g->columns)) *
+                  sizeof(float)) +
+        2 * g->table_bytes;
 }
-
-static int64_t gather_taps(const gather *g) { return g->kernel[0] * g->kernel[1] * g->kernel[2]; }
 
 static size_t gather_scratch(const fcs_apply_args *a, int threads, bool adjoint)
 {
     gather g;
-    gather_init(&g, a, adjoint);
+    gather_init(&g, a, threads, adjoint);
     size_t taps = (size_t)gather_taps(&g);
     return fcs_lines((size_t)g.n_phases * sizeof(phase)) + fcs_lines(taps * sizeof(int64_t)) +
-           fcs_lines(taps * (size_t)(g.channels * g.columns) * sizeof(float)) +
-           (size_t)threads * fcs_lines(g.local_floats * sizeof(float));
+           fcs_lines(gather_weights(&g) * sizeof(float)) + (size_t)threads * g.local_bytes;
 }
 
 /* How a phase's sum is cut: into runs and chunks. Depends on channels and taps only. */
 static void phase_cut(const gather *g, phase *p)
 {
     const fcs_axis *x = &p->axis[2];
-    bool merged = x->spread == 1 && g->in.cs == g->channels;
+    bool merged = x->spread == 1 && g->in.cs == g->channels && !gather_deep(g);
     p->run_taps = merged && x->taps ? x->taps : 1;
     p->runs = p->axis[0].taps * p->axis[1].taps * (x->taps / p->run_taps);
     p->length = p->run_taps * g->channels;
@@ -138,7 +163,7 @@ static void gather_phases(gather *g, const fcs_attrs *attrs, int64_t *offset, fl
         phase_cut(g, p);
         offset = phase_offsets(g, p, offset);
         p->weights = weights;
-        weights += p->runs * p->length * g->columns;
+        weights += g->few ? 0 : p->runs * p->length * g->columns;
     }
 }
 
@@ -173,12 +198,11 @@ static int64_t tap_offset(const gather *g, const phase *p, int64_t run, int64_t 
     return ((kz * g->kernel[1] + ky) * g->kernel[2] + kx) * g->tap_step;
 }
 
-static void pack_block(const gather *g, const phase *p, chunk c, int64_t block)
+/* The chunk's weights of NR channels from `first` on. */
+static void pack_block(const gather *g, const phase *p, chunk c, int64_t first, float *y)
 {
-    int64_t first = block * FCS_NR,
-            width = g->columns - first < FCS_NR ? g->columns - first : FCS_NR;
+    int64_t width = g->columns - first < FCS_NR ? g->columns - first : FCS_NR;
     int64_t lanes = g->out.shape.n[FCS_C] - first < width ? g->out.shape.n[FCS_C] - first : width;
-    float *y = p->weights + c.k * g->columns + first * c.runs * c.length;
     if (lanes < 0)
         lanes = 0;
     for (int64_t r = 0; r < c.runs; r++)
@@ -205,8 +229,11 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
         while (p + 1 < g->phases + g->n_phases && p[1].pack_item <= i)
             p++;
         int64_t at = i - p->pack_item;
-        if (p->runs)
-            pack_block(g, p, phase_chunk(p, at / blocks), at % blocks);
+        if (!p->runs)
+            continue;
+        chunk c = phase_chunk(p, at / blocks);
+        int64_t first = at % blocks * FCS_NR;
+        pack_block(g, p, c, first, p->weights + c.k * g->columns + first * c.runs * c.length);
     }
 }
 
@@ -339,8 +366,7 @@ static void tile(const gather *g, const phase *p, chunk c, int64_t group, pixel 
 static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const gather *g = arg;
-    float *patch =
-        g->local + (size_t)thread * (fcs_lines(g->local_floats * sizeof(float)) / sizeof(float));
+    float *patch = (float *)(void *)(g->local + (size_t)thread * g->local_bytes);
     for (int64_t i = begin; i < end; i++) {
         const phase *p = g->phases;
         while (p + 1 < g->phases + g->n_phases && p[1].item <= i)
@@ -355,6 +381,99 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
                 tile(g, p, c, at % g->groups, &r, n, patch);
             }
         }
+    }
+}
+
+/* ---- few pixels ---- */
+
+/* The pixels for which the chunk's tap lies inside the image: their inputs and results; how many
+ * there are. */
+static int64_t places_inside(const gather *g, const phase *p, chunk c, const float **in,
+                             float **out)
+{
+    const fcs_axis *a = p->axis;
+    int64_t j[3] = {c.run / a[2].taps / a[1].taps, c.run / a[2].taps % a[1].taps,
+                    c.run % a[2].taps};
+    int64_t at[3], lo[3], hi[3], count = 0;
+    for (int k = 0; k < 3; k++) {
+        at[k] = a[k].offset + a[k].spread * j[k];
+        int64_t room = a[k].size - 1 - at[k];
+        lo[k] = at[k] < 0 ? (-at[k] + a[k].reach - 1) / a[k].reach : 0;
+        hi[k] = room < 0 ? 0 : room / a[k].reach + 1;
+        hi[k] = hi[k] < a[k].count ? hi[k] : a[k].count;
+    }
+    for (int64_t n = 0; n < g->in.shape.n[FCS_N]; n++)
+        for (int64_t z = lo[0]; z < hi[0]; z++)
+            for (int64_t y = lo[1]; y < hi[1]; y++)
+                for (int64_t x = lo[2]; x < hi[2]; x++, count++) {
+                    pixel r = {.n = n, .q = {z, y, x}};
+                    in[count] = g->in.p + pixel_in(g, p, &r) + p->offset[c.run] + c.begin;
+                    out[count] = pixel_out(g, p, &r);
+                }
+    return count;
+}
+
+/* out[m][at..] += over k in[m][k] * b[k]; nv is a literal. */
+FCS_INLINE void sum_places(const float *const *in, int64_t length, const float *b, const int nv,
+                           float *const *out, int64_t at)
+{
+    fcs_tile acc;
+    fcs_tile_zero(acc, nv);
+    fcs_tile_prefetch(out, at);
+    for (int64_t k = 0; k < length; k++, b += nv * FCS_VLEN) {
+        fcs_vf row[FCS_NV];
+        FCS_UNROLL
+        for (int v = 0; v < nv; v++)
+            row[v] = fcs_vload(b + v * FCS_VLEN);
+        FCS_UNROLL
+        for (int m = 0; m < FCS_MR; m++) {
+            fcs_vf x = fcs_vset(in[m][k]);
+            FCS_UNROLL
+            for (int v = 0; v < nv; v++)
+                acc[m][v] = fcs_vfma(x, row[v], acc[m][v]);
+        }
+    }
+    fcs_tile_store(acc, nv, out, at, true);
+}
+
+/* All pixels of the phase, columns first .. end - 1. */
+static void few_item(const gather *g, const phase *p, int64_t first, int64_t end, char *local)
+{
+    const float **in = (const float **)(void *)local;
+    float **out = (float **)(void *)(local + g->table_bytes);
+    float *weights = (float *)(void *)(local + 2 * g->table_bytes),
+          *unread = weights + g->chunk_floats;
+    pixel r = {.n = 0};
+    for (int64_t i = 0; i < p->pixels; i++, pixel_next(p, &r))
+        memset(pixel_out(g, p, &r) + first, 0, (size_t)(end - first) * sizeof(float));
+    for (int64_t k = 0; k < p->chunks && p->runs; k++) {
+        chunk c = phase_chunk(p, k);
+        int64_t count = places_inside(g, p, c, in, out);
+        for (int m = 0; m < FCS_MR; m++) { /* the end of the last tile */
+            in[count + m] = g->in.p;
+            out[count + m] = unread;
+        }
+        for (int64_t at = first; at < end && count; at += FCS_NR)
+            pack_block(g, p, c, at, weights + (at - first) * c.length);
+        for (int64_t q = 0; q < count; q += FCS_MR)
+            for (int64_t at = first; at < end; at += FCS_NR) {
+                const float *b = weights + (at - first) * c.length;
+                if (end - at < FCS_NR)
+                    sum_places(in + q, c.length, b, 1, out + q, at);
+                else
+                    sum_places(in + q, c.length, b, FCS_NV, out + q, at);
+            }
+    }
+}
+
+static void few_items(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const gather *g = arg;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t first = i % g->groups * g->group;
+        few_item(g, &g->phases[i / g->groups], first,
+                 first + g->group < g->columns ? first + g->group : g->columns,
+                 g->local + (size_t)thread * g->local_bytes);
     }
 }
 
@@ -377,14 +496,13 @@ static void gather_run(const fcs_cpu_call *call, bool adjoint)
     gather g;
     int threads = fcs_team_size(call->team);
     int64_t items = 0, packs = 0;
-    gather_init(&g, call->args, adjoint);
+    gather_init(&g, call->args, threads, adjoint);
     size_t taps = (size_t)gather_taps(&g);
     char *scratch = call->scratch;
     int64_t *offset = (int64_t *)(void *)(scratch + fcs_lines((size_t)g.n_phases * sizeof(phase)));
     float *weights = (float *)(void *)((char *)offset + fcs_lines(taps * sizeof(int64_t)));
     g.phases = (phase *)(void *)scratch;
-    g.local = weights +
-              fcs_lines(taps * (size_t)(g.channels * g.columns) * sizeof(float)) / sizeof(float);
+    g.local = (char *)weights + fcs_lines(gather_weights(&g) * sizeof(float));
     g.in = call->in[0];
     g.out = call->out;
     g.w = call->in[1].p;
@@ -399,6 +517,10 @@ static void gather_run(const fcs_cpu_call *call, bool adjoint)
         p->pack_item = packs;
         items += (p->pixels + g.block - 1) / g.block * g.groups;
         packs += p->chunks * ((g.columns + FCS_NR - 1) / FCS_NR);
+    }
+    if (g.few) {
+        fcs_parallel(call->team, g.n_phases * g.groups, 1, few_items, &g);
+        return;
     }
     fcs_parallel(call->team, packs, 1, pack_items, &g);
     fcs_parallel(call->team, items, 1, tile_items, &g);
