@@ -120,24 +120,6 @@ static void leave_out_kept(const fcs_window *w, value *v, const value *before)
         v->box.hi[a] = v->fresh.hi[a] = v->fresh.lo[a];
 }
 
-/* On along the axis as long as the op reads no more than it does anyway. */
-static bool go_on(const fcs_window *w, const fcs_node *n, value *v)
-{
-    while (v->fresh.hi[w->axis] < n->shape.n[w->axis]) {
-        fcs_box further = v->fresh, in[FCS_MAX_IN];
-        fcs_attrs attrs;
-        further.hi[w->axis]++;
-        if (!input_boxes(n, &further, in, &attrs))
-            return false;
-        if (memcmp(in, v->in, (size_t)n->n_in * sizeof *in))
-            break;
-        v->fresh = further;
-        v->attrs = attrs;
-    }
-    v->box.hi[w->axis] = v->fresh.hi[w->axis];
-    return true;
-}
-
 static bool inside(const fcs_box *part, const fcs_box *b)
 {
     for (int i = 0; i < FCS_DIMS; i++)
@@ -146,28 +128,43 @@ static bool inside(const fcs_box *part, const fcs_box *b)
     return true;
 }
 
-/* An elementwise op takes all that its inputs have gone on to: so what is kept of them is kept
- * once, behind the last one. */
-static bool follow(fcs_window *w, const fcs_node *n)
+/* Whether inputs' boxes are what v reads anyway or, at hand, what is there of the inputs. */
+static bool reads_no_more(const fcs_window *w, const fcs_node *n, const value *v, const fcs_box *in,
+                          bool at_hand)
 {
-    value *v = &w->values[n->id];
-    if (n->op->kind != FCS_KIND_LANES || n->n_in == 0 || box_empty(&v->fresh))
-        return true;
+    for (int k = 0; k < n->n_in; k++)
+        if (at_hand ? !inside(&in[k], &w->values[n->in[k]->id].box) : !box_equal(&in[k], &v->in[k]))
+            return false;
+    return true;
+}
+
+/* On along the axis as long as the op reads no more. */
+static bool go_on(const fcs_window *w, const fcs_node *n, value *v, bool at_hand)
+{
     while (v->fresh.hi[w->axis] < n->shape.n[w->axis]) {
         fcs_box further = v->fresh, in[FCS_MAX_IN];
         fcs_attrs attrs;
         further.hi[w->axis]++;
         if (!input_boxes(n, &further, in, &attrs))
             return false;
-        for (int k = 0; k < n->n_in; k++)
-            if (!inside(&in[k], &w->values[n->in[k]->id].box))
-                return true;
+        if (!reads_no_more(w, n, v, in, at_hand))
+            break;
         v->fresh = further;
-        v->box.hi[w->axis] = further.hi[w->axis];
         v->attrs = attrs;
         memcpy(v->in, in, (size_t)n->n_in * sizeof *in);
     }
+    v->box.hi[w->axis] = v->fresh.hi[w->axis];
     return true;
+}
+
+/* An elementwise op takes all that its inputs have gone on to: so what is kept of them is kept
+ * once, behind the last one. */
+static bool follow(fcs_window *w, const fcs_node *n)
+{
+    value *v = &w->values[n->id];
+    bool takes = v->needed && n->shape.n[w->axis] > 1 && n->n_in > 0 &&
+                 n->op->kind == FCS_KIND_LANES && !box_empty(&v->fresh);
+    return !takes || go_on(w, n, v, true);
 }
 
 static bool find_needs(fcs_window *w, const fcs_node *n, const fcs_window *before)
@@ -181,7 +178,7 @@ static bool find_needs(fcs_window *w, const fcs_node *n, const fcs_window *befor
         leave_out_kept(w, v, &before->values[n->id]);
     if (box_empty(&v->fresh))
         return true;
-    if (!input_boxes(n, &v->fresh, v->in, &v->attrs) || (along && !go_on(w, n, v)))
+    if (!input_boxes(n, &v->fresh, v->in, &v->attrs) || (along && !go_on(w, n, v, false)))
         return false;
     for (int k = 0; k < n->n_in; k++) {
         value *in = &w->values[n->in[k]->id];
@@ -213,8 +210,7 @@ fcs_window *fcs_window_new(fcs_node *n, const fcs_box *box, int axis, const fcs_
         if (w->values[i].needed)
             done = find_needs(w, n->graph->nodes[i], before);
     for (int i = 0; done && axis >= 0 && i < n->id; i++)
-        if (w->values[i].needed && n->graph->nodes[i]->shape.n[axis] > 1)
-            done = follow(w, n->graph->nodes[i]);
+        done = follow(w, n->graph->nodes[i]);
     if (done)
         return w;
     fcs_window_free(w);

@@ -421,17 +421,7 @@ FCS_INLINE void sum_places(const float *const *in, int64_t length, const float *
     fcs_tile_zero(acc, nv);
     fcs_tile_prefetch(out, at);
     for (int64_t k = 0; k < length; k++, b += nv * FCS_VLEN) {
-        fcs_vf row[FCS_NV];
-        FCS_UNROLL
-        for (int v = 0; v < nv; v++)
-            row[v] = fcs_vload(b + v * FCS_VLEN);
-        FCS_UNROLL
-        for (int m = 0; m < FCS_MR; m++) {
-            fcs_vf x = fcs_vset(in[m][k]);
-            FCS_UNROLL
-            for (int v = 0; v < nv; v++)
-                acc[m][v] = fcs_vfma(x, row[v], acc[m][v]);
-        }
+        FCS_TILE_PRODUCT(acc, FCS_MR, nv, b, in[m][k]);
     }
     fcs_tile_store(acc, nv, out, at, true);
 }

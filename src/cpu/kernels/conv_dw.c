@@ -228,27 +228,10 @@ FCS_INLINE void sum_tile(const pixels *p, const int64_t *offset, float *sum, con
         for (int m = 0; m < mr; m++)
             a[m] = p->a + p->row[r] + offset[m];
         for (int64_t q = 0, at = 0; q < p->count; q++, at += p->step, b += nv * FCS_VLEN) {
-            fcs_vf lanes[FCS_NV];
-            FCS_UNROLL
-            for (int v = 0; v < nv; v++)
-                lanes[v] = fcs_vload(b + v * FCS_VLEN);
-            FCS_UNROLL
-            for (int m = 0; m < mr; m++) {
-                fcs_vf x = fcs_vset(a[m][at]);
-                FCS_UNROLL
-                for (int v = 0; v < nv; v++)
-                    acc[m][v] = fcs_vfma(x, lanes[v], acc[m][v]);
-            }
+            FCS_TILE_PRODUCT(acc, mr, nv, b, a[m][at]);
         }
     }
-    FCS_UNROLL
-    for (int m = 0; m < mr; m++) {
-        FCS_UNROLL
-        for (int v = 0; v < nv; v++) {
-            float *s = sum + m * FCS_NR + v * FCS_VLEN;
-            fcs_vstore(s, fcs_vload(s) + acc[m][v]);
-        }
-    }
+    fcs_tile_add(acc, mr, nv, sum, FCS_NR);
 }
 
 typedef void tile_function(const pixels *p, const int64_t *offset, float *sum);
@@ -257,16 +240,7 @@ typedef void tile_function(const pixels *p, const int64_t *offset, float *sum);
     {                                                                                              \
         sum_tile(p, offset, sum, mr, nv);                                                          \
     }
-FCS_DW_TILE(tile_third, FCS_MR / 3, FCS_NV)
-FCS_DW_TILE(tile_two_thirds, FCS_MR * 2 / 3, FCS_NV)
-FCS_DW_TILE(tile_full, FCS_MR, FCS_NV)
-FCS_DW_TILE(tile_third_1, FCS_MR / 3, 1)
-FCS_DW_TILE(tile_two_thirds_1, FCS_MR * 2 / 3, 1)
-FCS_DW_TILE(tile_full_1, FCS_MR, 1)
-
-/* By rows of the tile in thirds, and by vectors of lanes. */
-static tile_function *const tile_functions[2][3] = {{tile_third_1, tile_two_thirds_1, tile_full_1},
-                                                    {tile_third, tile_two_thirds, tile_full}};
+FCS_TILE_SIZES(FCS_DW_TILE)
 
 /* Rows a tile of n values takes: a third, two thirds or all of MR. */
 static int64_t tile_rows(int64_t n)

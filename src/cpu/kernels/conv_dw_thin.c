@@ -123,26 +123,9 @@ FCS_INLINE void sum_tile(const pixels *p, const int64_t *offset, int64_t at, flo
         const float *a = p->read[q], *b = p->lanes[q] + at;
         if (p->ahead)
             __builtin_prefetch(p->ahead[q] + p->line);
-        fcs_vf row[FCS_NV];
-        FCS_UNROLL
-        for (int v = 0; v < nv; v++)
-            row[v] = fcs_vload(b + v * FCS_VLEN);
-        FCS_UNROLL
-        for (int m = 0; m < mr; m++) {
-            fcs_vf x = fcs_vset(a[offset[m]]);
-            FCS_UNROLL
-            for (int v = 0; v < nv; v++)
-                acc[m][v] = fcs_vfma(x, row[v], acc[m][v]);
-        }
+        FCS_TILE_PRODUCT(acc, mr, nv, b, a[offset[m]]);
     }
-    FCS_UNROLL
-    for (int m = 0; m < mr; m++) {
-        FCS_UNROLL
-        for (int v = 0; v < nv; v++) {
-            float *s = sum + (m * nv + v) * FCS_VLEN;
-            fcs_vstore(s, fcs_vload(s) + acc[m][v]);
-        }
-    }
+    fcs_tile_add(acc, mr, nv, sum, nv * FCS_VLEN);
 }
 
 typedef void tile_function(const pixels *p, const int64_t *offset, int64_t at, float *sum);
@@ -151,16 +134,7 @@ typedef void tile_function(const pixels *p, const int64_t *offset, int64_t at, f
     {                                                                                              \
         sum_tile(p, offset, at, sum, mr, nv);                                                      \
     }
-FCS_DW_TILE(tile_third, FCS_MR / 3, FCS_NV)
-FCS_DW_TILE(tile_two_thirds, FCS_MR * 2 / 3, FCS_NV)
-FCS_DW_TILE(tile_full, FCS_MR, FCS_NV)
-FCS_DW_TILE(tile_third_1, FCS_MR / 3, 1)
-FCS_DW_TILE(tile_two_thirds_1, FCS_MR * 2 / 3, 1)
-FCS_DW_TILE(tile_full_1, FCS_MR, 1)
-
-/* By vectors of lanes, and by rows of the tile in thirds. */
-static tile_function *const tile_functions[2][3] = {{tile_third_1, tile_two_thirds_1, tile_full_1},
-                                                    {tile_third, tile_two_thirds, tile_full}};
+FCS_TILE_SIZES(FCS_DW_TILE)
 
 /* All values of the box's pixels for lanes first .. first + width - 1; sums [block of NR
  * lanes][value][NR]. Meanwhile those of the next box are fetched, a cache line of each pixel with

@@ -111,18 +111,7 @@ FCS_INLINE void sum_tile(const phase *p, const float *const *read, const int nv,
     fcs_tile acc;
     fcs_tile_zero(acc, nv);
     for (int64_t k = 0; k < p->products; k++, b += nv * FCS_VLEN) {
-        int64_t at = p->offset[k];
-        fcs_vf row[FCS_NV];
-        FCS_UNROLL
-        for (int v = 0; v < nv; v++)
-            row[v] = fcs_vload(b + v * FCS_VLEN);
-        FCS_UNROLL
-        for (int m = 0; m < FCS_MR; m++) {
-            fcs_vf x = fcs_vset(read[m][at]);
-            FCS_UNROLL
-            for (int v = 0; v < nv; v++)
-                acc[m][v] = fcs_vfma(x, row[v], acc[m][v]);
-        }
+        FCS_TILE_PRODUCT(acc, FCS_MR, nv, b, read[m][p->offset[k]]);
     }
     fcs_tile_store(acc, nv, out, column, false);
 }

@@ -30,6 +30,22 @@ FCS_INLINE void fcs_tile_zero(fcs_tile acc, const int nv)
     }
 }
 
+/* acc[m][v] += x * b[v] for m < mr: x is an expression of m, mr and nv are literals. */
+#define FCS_TILE_PRODUCT(acc, mr, nv, b, x)                                                        \
+    do {                                                                                           \
+        fcs_vf row_[FCS_NV];                                                                       \
+        FCS_UNROLL                                                                                 \
+        for (int v = 0; v < (nv); v++)                                                             \
+            row_[v] = fcs_vload((b) + v * FCS_VLEN);                                               \
+        FCS_UNROLL                                                                                 \
+        for (int m = 0; m < (mr); m++) {                                                           \
+            fcs_vf x_ = fcs_vset(x);                                                               \
+            FCS_UNROLL                                                                             \
+            for (int v = 0; v < (nv); v++)                                                         \
+                (acc)[m][v] = fcs_vfma(x_, row_[v], (acc)[m][v]);                                  \
+        }                                                                                          \
+    } while (0)
+
 /* nv, and those of am, ak, bk, ahead that are literals at the call, become constants. With every
  * step one address behind `ahead` is fetched into the second cache. */
 FCS_INLINE void fcs_tile_sum(fcs_tile acc, const int nv, const float *a, int64_t am, int64_t ak,
@@ -39,17 +55,7 @@ FCS_INLINE void fcs_tile_sum(fcs_tile acc, const int nv, const float *a, int64_t
     for (int64_t k = 0; k < length; k++, b += bk) {
         if (ahead)
             __builtin_prefetch(ahead + k * ahead_step, 0, 2);
-        fcs_vf row[FCS_NV];
-        FCS_UNROLL
-        for (int v = 0; v < nv; v++)
-            row[v] = fcs_vload(b + v * FCS_VLEN);
-        FCS_UNROLL
-        for (int m = 0; m < FCS_MR; m++) {
-            fcs_vf x = fcs_vset(a[m * am + k * ak]);
-            FCS_UNROLL
-            for (int v = 0; v < nv; v++)
-                acc[m][v] = fcs_vfma(x, row[v], acc[m][v]);
-        }
+        FCS_TILE_PRODUCT(acc, FCS_MR, nv, b, a[m * am + k * ak]);
     }
 }
 
@@ -118,6 +124,31 @@ static inline void fcs_pack(float *restrict y, const float *restrict w, int64_t 
     for (int64_t k = 0; lanes < width && k < n; k++)
         memset(y + k * width + lanes, 0, (size_t)(width - lanes) * sizeof *y);
 }
+
+/* sum[m * step + lane] += acc[m] for m < mr; mr and nv are literals. */
+FCS_INLINE void fcs_tile_add(fcs_tile acc, const int mr, const int nv, float *sum, const int step)
+{
+    FCS_UNROLL
+    for (int m = 0; m < mr; m++) {
+        FCS_UNROLL
+        for (int v = 0; v < nv; v++) {
+            float *s = sum + m * step + v * FCS_VLEN;
+            fcs_vstore(s, fcs_vload(s) + acc[m][v]);
+        }
+    }
+}
+
+/* Functions of tiles of a third, two thirds and all of MR rows, of one vector of lanes and of NV;
+ * ONE(name, mr, nv) defines one of them, a tile_function. */
+#define FCS_TILE_SIZES(ONE)                                                                        \
+    ONE(tile_third, FCS_MR / 3, FCS_NV)                                                            \
+    ONE(tile_two_thirds, FCS_MR * 2 / 3, FCS_NV)                                                   \
+    ONE(tile_full, FCS_MR, FCS_NV)                                                                 \
+    ONE(tile_third_1, FCS_MR / 3, 1)                                                               \
+    ONE(tile_two_thirds_1, FCS_MR * 2 / 3, 1)                                                      \
+    ONE(tile_full_1, FCS_MR, 1)                                                                    \
+    static tile_function *const tile_functions[2][3] = {                                           \
+        {tile_third_1, tile_two_thirds_1, tile_full_1}, {tile_third, tile_two_thirds, tile_full}};
 
 /* Bytes rounded up to whole cache lines: how scratch is divided. */
 FCS_INLINE size_t fcs_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
