@@ -125,14 +125,15 @@ static inline void fcs_pack(float *restrict y, const float *restrict w, int64_t 
         memset(y + k * width + lanes, 0, (size_t)(width - lanes) * sizeof *y);
 }
 
-/* sum[m * step + lane] += acc[m] for m < mr; mr and nv are literals. */
+/* sum[m * step + lane] += acc[m] for m < mr; mr, nv and step are literals. Unsigned: with overflow
+ * checks of a sanitizer in what is unrolled clang takes eight times as long. */
 FCS_INLINE void fcs_tile_add(fcs_tile acc, const int mr, const int nv, float *sum, const int step)
 {
     FCS_UNROLL
-    for (int m = 0; m < mr; m++) {
+    for (unsigned m = 0; m < (unsigned)mr; m++) {
         FCS_UNROLL
-        for (int v = 0; v < nv; v++) {
-            float *s = sum + m * step + v * FCS_VLEN;
+        for (unsigned v = 0; v < (unsigned)nv; v++) {
+            float *s = sum + m * (unsigned)step + v * FCS_VLEN;
             fcs_vstore(s, fcs_vload(s) + acc[m][v]);
         }
     }
