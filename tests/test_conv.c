@@ -146,10 +146,12 @@ static bool run(const fcs_isa *isa, const problem *p, int threads, const buffer 
     const fcs_cpu_op *kernel = isa->ops[fcs_op_index(op)];
     fcs_apply_args a = {
         .op = op, .attrs = p->attrs, .n_in = 2, .in = {p->in0, p->in1}, .out = p->out};
-    size_t bytes = kernel->scratch ? kernel->scratch(&a, threads) : 0;
+    fcs_team *team = fcs_team_new(&e, threads); /* of one where there are no threads */
+    if (!team)
+        exit(1);
+    size_t bytes = kernel->scratch ? kernel->scratch(&a, fcs_team_size(team)) : 0;
     unsigned char *scratch = fcs_alloc_aligned(&e, bytes + 64);
-    fcs_team *team = fcs_team_new(&e, threads);
-    if (!scratch || !team)
+    if (!scratch)
         exit(1);
     memset(scratch, 0xff, bytes);
     memset(scratch + bytes, 0x5a, 64);

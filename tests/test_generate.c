@@ -190,9 +190,10 @@ static void test_forms(fcs_run *run)
         int64_t w, h;
         int periodic, median;
     } cases[] = {{56, 680, 0, 0}, {680, 56, 0, 0}, {60, 600, 1, 5}, {276, 300, 0, 3}};
+    int grids = 0, shared = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t w = cases[i].w, h = cases[i].h, once = 0;
-        int rows = 0, grids = 0, shared = 0;
+        int rows = 0;
         fcs_image *whole = generate(run, w, h, (size_t)1 << 30, cases[i].periodic, cases[i].median);
         for (size_t memory = (size_t)1 << 26; whole && memory > 1 << 12; memory -= memory / 3) {
             const fcs_tiler_options o = {.size = {1, h, w},
@@ -218,9 +219,10 @@ static void test_forms(fcs_run *run)
             CHECK(image && !memcmp(whole->data, image->data, (size_t)(w * h) * sizeof(float)));
             fcs_image_free(image);
         }
-        CHECK((rows > 0 || w > h) && grids > 0 && shared > 0);
+        CHECK(rows > 0 || w > h);
         fcs_image_free(whole);
     }
+    CHECK(grids > 2 && shared > 2); /* or nothing of that is tested */
 }
 
 /* A larger image of the same seed begins with the smaller one, but where the smaller one's far
