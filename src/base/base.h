@@ -45,6 +45,11 @@ void fcs_note(fcs_context *ctx, const char *format, ...) FCS_PRINTF(2, 3);
 /* Counts what backends allocate; less where negative. */
 void fcs_count_memory(fcs_context *ctx, int64_t bytes);
 
+/* ---- integers ---- */
+static inline int64_t fcs_least(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t fcs_most(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t fcs_divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; } /* a >= 0 */
+
 /* ---- memory: NULL and a message when out of memory. free() releases all of them. ---- */
 void *fcs_alloc(fcs_error *e, size_t bytes);                /* zeroed */
 void *fcs_alloc_array(fcs_error *e, size_t n, size_t size); /* zeroed, overflow-checked */

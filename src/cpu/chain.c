@@ -71,8 +71,6 @@ typedef struct job {
 
 static const int pixel_dims[4] = {FCS_N, FCS_D, FCS_H, FCS_W};
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* ---- geometry: from shapes alone ---- */
 
 /* The number of leading pixel dimensions that `small` has in common with the chain before it has
@@ -159,7 +157,7 @@ static geometry geometry_of(const fcs_chain *chain, const fcs_value *values)
                                                      : 256;
     g.parts = (g.cs + WIDEST - 1) / WIDEST;
     g.part = (g.cs + g.parts * 16 - 1) / (g.parts * 16) * 16;
-    g.part = least(g.part, g.cs);
+    g.part = fcs_least(g.part, g.cs);
     while (g.cs * g.fold * 2 <= 128)
         g.fold *= 2;
     g.width = g.parts == 1 ? g.fold * g.cs : g.part;
@@ -387,9 +385,9 @@ static worker worker_of(const job *j, int thread, int64_t part)
         take_floats(base, &at, g->width);
     w.reg = take(base, &at, (size_t)j->call->chain->n_registers * sizeof *w.reg);
     w.in = take(base, &at, (size_t)j->call->chain->n_inputs * sizeof *w.in);
-    w.part = least(g->part, g->cs - w.first);
+    w.part = fcs_least(g->part, g->cs - w.first);
     int64_t left = g->shape.n[FCS_C] - w.first;
-    w.valid = left < 0 ? 0 : least(left, w.part);
+    w.valid = left < 0 ? 0 : fcs_least(left, w.part);
     return w;
 }
 
@@ -428,7 +426,7 @@ static void gather(const worker *w, const source *s, int64_t pixel, int64_t coun
             offset += rest % s->n[d] * s->stride[d];
             rest /= s->n[d];
         }
-        int64_t run = least(count, s->n[3] - pixel % s->n[3]);
+        int64_t run = fcs_least(count, s->n[3] - pixel % s->n[3]);
         gather_run(w, s, s->p + offset, s->stride[3], run, y);
         y += run * w->part, pixel += run, count -= run;
     }
@@ -439,8 +437,8 @@ static void repeat(const worker *w, const source *s, int64_t pixel, float *y)
 {
     int64_t done = 1, all = w->j->g.block;
     gather(w, s, pixel, 1, y);
-    for (; done < all; done += least(done, all - done))
-        memcpy(y + done * w->part, y, (size_t)(least(done, all - done) * w->part) * sizeof *y);
+    for (; done < all; done += fcs_least(done, all - done))
+        memcpy(y + done * w->part, y, (size_t)(fcs_least(done, all - done) * w->part) * sizeof *y);
 }
 
 static const float *value_of(const worker *w, int reg)
@@ -532,7 +530,7 @@ static void run_chunk(const job *j, int64_t task, int thread)
     const fcs_chain *chain = j->call->chain;
     int64_t part = task % g->parts, chunk = task / g->parts;
     int64_t start = chunk / g->chunks * g->pixels, begin = chunk % g->chunks * g->chunk;
-    int64_t end = start + least(begin + g->chunk, g->pixels);
+    int64_t end = start + fcs_least(begin + g->chunk, g->pixels);
     worker w = worker_of(j, thread, part);
     for (int i = 0; i < chain->n_inputs; i++) {
         const source *s = &j->in[i];
@@ -545,7 +543,7 @@ static void run_chunk(const job *j, int64_t task, int thread)
         if (j->out[o].kind == SEGMENTS)
             memset(accumulator_of(&w, &j->out[o]), 0, (size_t)g->width * sizeof(float));
     for (int64_t pixel = start + begin; pixel < end; pixel += g->block) {
-        int64_t count = least(g->block, end - pixel), offset = pixel * g->cs + w.first;
+        int64_t count = fcs_least(g->block, end - pixel), offset = pixel * g->cs + w.first;
         for (int i = 0; i < chain->n_inputs; i++) {
             const source *s = &j->in[i];
             if (s->dense)
@@ -590,7 +588,7 @@ void fcs_chain_run(const fcs_chain_call *call)
 {
     job j = {.call = call};
     prepare(&j);
-    int64_t floats = least(j.g.chunk, j.g.pixels) * j.g.part,
+    int64_t floats = fcs_least(j.g.chunk, j.g.pixels) * j.g.part,
             grain = CHUNK_BLOCKS * WIDEST / 2 / floats;
     fcs_parallel(call->team, j.g.segments * j.g.chunks * j.g.parts, grain, run_chunks, &j);
     for (int o = 0; o < call->chain->n_outputs; o++) {

@@ -87,8 +87,8 @@ static void join_in_place(const fcs_plan *plan, block *blocks, int s)
         return;
     for (int i = 0; i < step->n_in; at += blocks[step->in[i++]].bytes) {
         int in = root(blocks, step->in[i]);
-        if (plan->values[in].place.tensor || plan->values[step->in[i]].place.tensor ||
-            blocks[in].last != s || in == root(blocks, step->out) || at % 64 ||
+        if (plan->values[in].place.tensor || blocks[in].last != s ||
+            in == root(blocks, step->out) || at % 64 ||
             blocks[in].bytes != blocks[step->in[i]].bytes)
             continue;
         blocks[in].parent = step->out;

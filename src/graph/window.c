@@ -172,6 +172,7 @@ static bool find_needs(fcs_window *w, const fcs_node *n, const fcs_window *befor
     value *v = &w->values[n->id];
     bool along = w->axis >= 0 && n->shape.n[w->axis] > 1;
     v->fresh = v->box;
+    v->attrs = n->attrs;
     if (n->n_in == 0)
         return true;
     if (along && before)
@@ -343,7 +344,7 @@ static fcs_node *apply_boxed(building *b, const fcs_node *n)
             return NULL;
     }
     if (count > 0 || n->n_in == 0)
-        return fcs_node_new(b->into, n->op, n->n_in ? &v->attrs : &n->attrs, count, inputs);
+        return fcs_node_new(b->into, n->op, &v->attrs, count, inputs);
     return fcs_broadcast(fcs_constant(b->into, 0), box_shape(&v->fresh));
 }
 

@@ -24,8 +24,6 @@ static const crossing crossings[] = {
     {-1, 1, 1, BODY}, {1, -1, 1, BODY}, {-1, -1, 1, BODY}};
 
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* Crossings per length along one direction. */
 static double crossing_rate(const fcs_phase_view *v, const crossing *c, int phase)
 {
@@ -33,7 +31,7 @@ static double crossing_rate(const fcs_phase_view *v, const crossing *c, int phas
     int64_t step = (c->dz * v->height + c->dy) * v->width + c->dx;
     unsigned char p = (unsigned char)phase;
     for (int64_t z = 0; z < v->depth - c->dz; z++)
-        for (int64_t y = most(0, -c->dy); y < least(v->height, v->height - c->dy); y++) {
+        for (int64_t y = most(0, -c->dy); y < fcs_least(v->height, v->height - c->dy); y++) {
             const unsigned char *row = v->phases + (z * v->height + y) * v->width;
             int found = 0;
             for (int64_t x = x0; x < x1; x++)
@@ -71,7 +69,7 @@ fcs_status fcs_measure_share(fcs_error *e, const fcs_phase_view *v, int phase, c
 }
 
 /* Blocks per axis: four where they keep a side of 32, at least two where that leaves 8. */
-static int64_t blocks_along(int64_t n) { return n >= 64 ? least(n / 32, 4) : n >= 16 ? 2 : 1; }
+static int64_t blocks_along(int64_t n) { return n >= 64 ? fcs_least(n / 32, 4) : n >= 16 ? 2 : 1; }
 
 typedef struct block {
     int64_t lo[3], hi[3]; /* x, y, z */
@@ -267,11 +265,11 @@ static double axis_ratio(const isotropy *q, int64_t blocks, int a, int h)
 fcs_status fcs_measure_isotropy(fcs_error *e, const fcs_phase_view *v, int phase, char axis,
                                 double *values)
 {
-    int64_t blocks = block_count(v), side = least(v->width, v->height);
+    int64_t blocks = block_count(v), side = fcs_least(v->width, v->height);
     (void)axis;
     *values = NAN;
-    side = v->depth > 1 ? least(side, v->depth) : side;
-    isotropy q = {.lags = (int)least(side / blocks_along(side) / 2, 32),
+    side = v->depth > 1 ? fcs_least(side, v->depth) : side;
+    isotropy q = {.lags = (int)fcs_least(side / blocks_along(side) / 2, 32),
                   .axes = v->depth > 1 ? 3 : 2};
     if (blocks < 4 || q.lags < 2)
         return FCS_OK;
@@ -324,7 +322,7 @@ fcs_status fcs_measure_period(fcs_error *e, const fcs_phase_view *v, int phase, 
                               double *values)
 {
     frame f = frame_of(v, axis);
-    int lags = (int)least(f.length / 2, 4096);
+    int lags = (int)fcs_least(f.length / 2, 4096);
     *values = NAN;
     if (v->period < 4 || v->period > lags)
         return FCS_OK;

@@ -48,9 +48,6 @@ struct fcs_tiler {
     float *cells_in;              /* one latent window */
 };
 
-static inline int64_t fcs_divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static inline int64_t fcs_least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* ---- tile_pieces.c ---- */
 /* The generator's output for so many latent cells, in a new graph; graph and latent are the
  * caller's. */

@@ -35,10 +35,6 @@ typedef struct dw {
     size_t rows;
 } dw;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /* ---- the problem's cut: nothing here may depend on threads ---- */
 
 static int64_t dw_patch(dw *w)
@@ -63,14 +59,14 @@ static void dw_cut(dw *w)
     w->chunks = 1;
     for (int i = 3; i >= 0; i--) {
         int64_t n = dw_count(w, i);
-        w->box[i] = least(n, room);
+        w->box[i] = fcs_least(n, room);
         room = w->box[i] == n && n ? room / n : 1;
     }
     for (int i = 0; i < 3; i++)
         while (dw_patch(w) > PATCH_FLOATS && w->box[i] > 1)
             w->box[i] = (w->box[i] + 1) / 2;
     for (int i = 0; i < 4; i++) {
-        w->boxes[i] = w->box[i] ? ceil_div(dw_count(w, i), w->box[i]) : 0;
+        w->boxes[i] = w->box[i] ? fcs_divide_up(dw_count(w, i), w->box[i]) : 0;
         w->chunks *= w->boxes[i];
     }
 }
@@ -85,20 +81,21 @@ static void dw_init(dw *w, const fcs_apply_args *a)
         w->taps *= w->axis[i].taps;
     }
     dw_cut(w);
-    columns = ceil_div(a->in[1].n[FCS_C], FCS_VLEN) * FCS_VLEN;
+    columns = fcs_divide_up(a->in[1].n[FCS_C], FCS_VLEN) * FCS_VLEN;
     w->width = columns < FCS_NR ? columns : FCS_NR;
-    w->blocks = ceil_div(columns, FCS_NR);
-    w->span = least(w->blocks, LANES / FCS_NR);
-    w->spans = ceil_div(w->blocks, w->span);
-    w->groups = ceil_div(w->channels, FCS_MR);
+    w->blocks = fcs_divide_up(columns, FCS_NR);
+    w->span = fcs_least(w->blocks, LANES / FCS_NR);
+    w->spans = fcs_divide_up(w->blocks, w->span);
+    w->groups = fcs_divide_up(w->channels, FCS_MR);
     w->panel = (size_t)(w->box[0] * w->box[1] * w->box[2] * w->box[3] * FCS_NR);
     w->copy = (size_t)dw_patch(w);
     w->rows = (size_t)(w->box[0] * w->box[1] * w->box[2]);
-    w->batch = least(w->groups, ceil_div(ROWS / FCS_MR * TILES, least(w->taps, TILES)));
-    w->batches = ceil_div(w->groups, w->batch);
+    w->batch =
+        fcs_least(w->groups, fcs_divide_up(ROWS / FCS_MR * TILES, fcs_least(w->taps, TILES)));
+    w->batches = fcs_divide_up(w->groups, w->batch);
     w->parts = (fcs_dw_parts){.floats = floats,
-                              .n = least(ceil_div(PARTS, w->spans * w->batches),
-                                         least(w->chunks, 1 + PART_FLOATS / floats))};
+                              .n = fcs_least(fcs_divide_up(PARTS, w->spans * w->batches),
+                                             fcs_least(w->chunks, 1 + PART_FLOATS / floats))};
     w->sums = (size_t)(w->span * w->batch * w->taps * FCS_MR * FCS_NR);
     w->local_bytes = fcs_lines(w->sums * sizeof(float)) +
                      fcs_lines((size_t)w->span * w->panel * sizeof(float)) +
@@ -123,7 +120,7 @@ static chunk dw_chunk(const dw *w, int64_t i)
     chunk k;
     for (int j = 3; j >= 0; j--) {
         k.first[j] = i % w->boxes[j] * w->box[j];
-        k.size[j] = least(w->box[j], dw_count(w, j) - k.first[j]);
+        k.size[j] = fcs_least(w->box[j], dw_count(w, j) - k.first[j]);
         i /= w->boxes[j];
     }
     return k;
@@ -141,7 +138,7 @@ static void chunk_row(const chunk *k, int64_t i, int64_t at[3])
  * beyond its channels. */
 static void copy_panel(const dw *w, const chunk *k, int64_t first, float *y)
 {
-    int64_t n = least(w->width, w->gy.cs - first);
+    int64_t n = fcs_least(w->width, w->gy.cs - first);
     for (int64_t i = 0; i < k->size[0] * k->size[1] * k->size[2]; i++) {
         int64_t at[3], line;
         chunk_row(k, i, at);
@@ -186,8 +183,8 @@ static void copy_patch(const dw *w, const chunk *k, int64_t first, int64_t chann
     for (int j = 0; j < 3; j++)
         size[j] =
             (k->size[j + 1] - 1) * w->axis[j].reach + (w->axis[j].taps - 1) * w->axis[j].spread + 1;
-    lo = x0 < 0 ? least(-x0, size[2]) : 0;
-    hi = least(size[2], ax->size - x0);
+    lo = x0 < 0 ? fcs_least(-x0, size[2]) : 0;
+    hi = fcs_least(size[2], ax->size - x0);
     for (int64_t i = 0; i < k->size[0] * size[0] * size[1]; i++) {
         int64_t n = i / (size[0] * size[1]), z = i / size[1] % size[0], v = i % size[1];
         float *line = y + ((n * w->patch[0] + z) * w->patch[1] + v) * row;
@@ -245,7 +242,7 @@ FCS_TILE_SIZES(FCS_DW_TILE)
 /* Rows a tile of n values takes: a third, two thirds or all of MR. */
 static int64_t tile_rows(int64_t n)
 {
-    return least(ceil_div(n * 3, FCS_MR) * (FCS_MR / 3), FCS_MR);
+    return fcs_least(fcs_divide_up(n * 3, FCS_MR) * (FCS_MR / 3), FCS_MR);
 }
 
 /* Channels of a group that are copied, a third, two thirds or all of MR. */
@@ -274,8 +271,8 @@ static void sum_chunk(const dw *w, int64_t channels, pixels *p, float *sums)
 /* Sums to where they belong in out, [co][tap][ci]. */
 static void write_sums(const dw *w, int64_t group, int64_t lane0, const float *sums, float *out)
 {
-    int64_t first = group * FCS_MR, channels = least(FCS_MR, w->channels - first),
-            lanes = least(w->width, w->gy.shape.n[FCS_C] - lane0), filter = w->taps * w->out.cs;
+    int64_t first = group * FCS_MR, channels = fcs_least(FCS_MR, w->channels - first),
+            lanes = fcs_least(w->width, w->gy.shape.n[FCS_C] - lane0), filter = w->taps * w->out.cs;
     for (int64_t tap = 0; tap < w->taps; tap++)
         for (int64_t m = 0; m < channels; m++) {
             const float *s = sums + (tap * FCS_MR + m) * FCS_NR;
@@ -289,8 +286,8 @@ static void dw_item(const dw *w, int64_t i, char *local)
 {
     int64_t part = i % w->parts.n, batch = i / w->parts.n / w->spans,
             first = i / w->parts.n % w->spans * w->span;
-    int64_t begin = batch * w->batch, end = least(begin + w->batch, w->groups);
-    int64_t blocks = least(w->span, w->blocks - first);
+    int64_t begin = batch * w->batch, end = fcs_least(begin + w->batch, w->groups);
+    int64_t blocks = fcs_least(w->span, w->blocks - first);
     float *sums = (float *)(void *)local,
           *panel = sums + fcs_lines(w->sums * sizeof(float)) / sizeof(float);
     float *copy = panel + fcs_lines((size_t)w->span * w->panel * sizeof(float)) / sizeof(float);

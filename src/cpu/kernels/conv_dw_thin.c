@@ -46,12 +46,12 @@ static phase phase_of(const dw *w, const fcs_apply_args *a, int64_t i)
     phase p = {
         .cut = fcs_thin_phase_of(w->dims, w->swapped, i, a->in[0].n[FCS_N], w->a_channels, PIXELS)};
     p.values = p.cut.taps * w->a_channels;
-    p.tiles = fcs_thin_ceil_div(p.values, FCS_MR);
+    p.tiles = fcs_divide_up(p.values, FCS_MR);
     return p;
 }
 
 /* Floats rounded up to whole cache lines. */
-static int64_t lines(int64_t floats) { return fcs_thin_ceil_div(floats, 16) * 16; }
+static int64_t lines(int64_t floats) { return fcs_divide_up(floats, 16) * 16; }
 
 static void dw_init(dw *w, const fcs_apply_args *a)
 {
@@ -60,25 +60,25 @@ static void dw_init(dw *w, const fcs_apply_args *a)
     w->a_channels = a->in[w->swapped ? 1 : 0].n[FCS_C];
     w->b_channels = a->in[w->swapped ? 0 : 1].n[FCS_C];
     bool thin = w->b_channels < FCS_THIN; /* as well: pixels without padding lanes */
-    w->columns = thin ? fcs_thin_ceil_div(w->b_channels, FCS_VLEN) * FCS_VLEN
+    w->columns = thin ? fcs_divide_up(w->b_channels, FCS_VLEN) * FCS_VLEN
                       : fcs_channel_stride(w->b_channels);
     for (int i = 0; i < 3; i++)
         w->dims[i] = fcs_conv_dims_of(&a->attrs, a->in[0], a->out, a->in[1], i);
     w->n_phases = fcs_thin_phases(w->dims, w->swapped);
     for (int64_t i = 0; i < w->n_phases; i++) {
         phase p = phase_of(w, a, i);
-        boxes = fcs_thin_most(boxes, p.cut.n_boxes);
-        w->tiles = fcs_thin_most(w->tiles, p.tiles);
-        w->copy = fcs_thin_most(w->copy, fcs_thin_copy_floats(&p.cut));
-        w->pixels = fcs_thin_most(w->pixels, fcs_thin_box_pixels(&p.cut));
+        boxes = fcs_most(boxes, p.cut.n_boxes);
+        w->tiles = fcs_most(w->tiles, p.tiles);
+        w->copy = fcs_most(w->copy, fcs_thin_copy_floats(&p.cut));
+        w->pixels = fcs_most(w->pixels, fcs_thin_box_pixels(&p.cut));
     }
-    w->span = SUM_FLOATS / fcs_thin_most(1, w->tiles * FCS_MR * FCS_NR);
-    w->span = fcs_thin_least(fcs_thin_most(1, w->span) * FCS_NR, w->columns);
-    w->spans = fcs_thin_ceil_div(w->columns, w->span);
+    w->span = SUM_FLOATS / fcs_most(1, w->tiles * FCS_MR * FCS_NR);
+    w->span = fcs_least(fcs_most(1, w->span) * FCS_NR, w->columns);
+    w->spans = fcs_divide_up(w->columns, w->span);
     w->parts.floats = fcs_shape_floats(a->out);
-    w->parts.n = fcs_thin_least(
-        fcs_thin_ceil_div(PARTS, w->spans * w->n_phases),
-        fcs_thin_least(fcs_thin_ceil_div(boxes, PART_BOXES), 1 + PART_FLOATS / w->parts.floats));
+    w->parts.n =
+        fcs_least(fcs_divide_up(PARTS, w->spans * w->n_phases),
+                  fcs_least(fcs_divide_up(boxes, PART_BOXES), 1 + PART_FLOATS / w->parts.floats));
     w->copy = lines(w->copy);
     w->sums = lines(w->tiles * FCS_MR * w->span);
     w->panel = thin ? lines(w->pixels * w->columns) : 0;
@@ -145,8 +145,7 @@ static void sum_box(const phase *p, pixels *x, const pixels *next, int64_t first
     x->line = first;
     for (int64_t at = 0; at < width; at += FCS_NR)
         for (int64_t k = 0; k < p->values; k += FCS_MR, x->line += 16) {
-            int64_t lanes = fcs_thin_least(FCS_NR, width - at),
-                    rows = fcs_thin_least(FCS_MR, p->values - k);
+            int64_t lanes = fcs_least(FCS_NR, width - at), rows = fcs_least(FCS_MR, p->values - k);
             x->ahead = x->line < first + width && next->count >= x->count ? next->lanes : NULL;
             tile_functions[lanes == FCS_NR][(rows * 3 - 1) / FCS_MR](x, p->offset + k, first + at,
                                                                      sums);
@@ -171,7 +170,7 @@ static void write_sums(const dw *w, const phase *p, int64_t first, int64_t width
     int64_t filter = w->dims[0].kernel * w->dims[1].kernel * w->dims[2].kernel * w->out.cs;
     int64_t lane_step = w->swapped ? 1 : filter, value_step = w->swapped ? filter : 1;
     for (int64_t at = first; at < first + width; at += FCS_NR) {
-        int64_t lanes = fcs_thin_least(FCS_NR, first + width - at);
+        int64_t lanes = fcs_least(FCS_NR, first + width - at);
         for (int64_t k = 0; k < p->values; k++) {
             float *y = out + fcs_thin_kernel(&p->cut, w->dims, k / w->a_channels) * w->out.cs +
                        k % w->a_channels * value_step;
@@ -196,7 +195,7 @@ static void place_box(const dw *w, const phase *p, int64_t q, int64_t end, const
 static void dw_item(const dw *w, const phase *p, int64_t i, char *local)
 {
     int64_t part = i % w->parts.n, first = i / w->parts.n * w->span;
-    int64_t width = fcs_thin_least(w->span, w->columns - first);
+    int64_t width = fcs_least(w->span, w->columns - first);
     int64_t begin = part * p->cut.n_boxes / w->parts.n,
             end = (part + 1) * p->cut.n_boxes / w->parts.n;
     float *copy = (float *)(void *)local, *sums = copy + w->copy, *panel = sums + w->sums;
@@ -249,7 +248,7 @@ void FCS_SYM(conv_dw_thin_run)(const fcs_cpu_call *call)
         *p = phase_of(&w, call->args, i);
         p->offset = offset;
         for (int64_t k = 0; k < p->tiles * FCS_MR; k++)
-            *offset++ = fcs_thin_offset(&p->cut, fcs_thin_least(k, p->values - 1));
+            *offset++ = fcs_thin_offset(&p->cut, fcs_least(k, p->values - 1));
     }
     FCS_SYM(dw_parts_clear)(call->team, &w.parts);
     fcs_parallel(call->team, w.n_phases * w.spans * w.parts.n, 1, dw_items, &w);

@@ -37,18 +37,14 @@ typedef struct tiled {
     size_t local_floats;
 } tiled;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /* Large groups transform less often, as long as their sums stay near: doubled where that saves the
  * most transforms. */
 static void choose_groups(tiled *f)
 {
     int64_t rows = f->strips * STRIP, x = 2 * STRIP, y = 2 * STRIP;
     while (f->points * 2 * x * y <= SUM_FLOATS) {
-        int64_t by_x = f->lanes * (ceil_div(rows, x) - ceil_div(rows, 2 * x));
-        int64_t by_y = rows * (ceil_div(f->lanes, y) - ceil_div(f->lanes, 2 * y));
+        int64_t by_x = f->lanes * (fcs_divide_up(rows, x) - fcs_divide_up(rows, 2 * x));
+        int64_t by_y = rows * (fcs_divide_up(f->lanes, y) - fcs_divide_up(f->lanes, 2 * y));
         if (by_x + by_y == 0)
             break;
         if (by_x > by_y)
@@ -58,8 +54,8 @@ static void choose_groups(tiled *f)
     }
     f->group_x = x;
     f->group_y = y;
-    f->groups = ceil_div(rows, x);
-    f->lane_groups = ceil_div(f->lanes, y);
+    f->groups = fcs_divide_up(rows, x);
+    f->lane_groups = fcs_divide_up(f->lanes, y);
 }
 
 static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
@@ -79,11 +75,11 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
     f->strips = f->reads * fcs_channel_stride(a->in[0].n[FCS_C]) / STRIP;
     f->lanes = fcs_channel_stride(a->in[1].n[FCS_C]);
     choose_groups(f);
-    f->blocks = ceil_div(f->tiles, BLOCK);
-    int64_t floats = fcs_shape_floats(a->out), parts = ceil_div(f->blocks, BLOCKS);
+    f->blocks = fcs_divide_up(f->tiles, BLOCK);
+    int64_t floats = fcs_shape_floats(a->out), parts = fcs_divide_up(f->blocks, BLOCKS);
     if (parts * f->groups * f->lane_groups < PARTS)
-        parts = ceil_div(PARTS, f->groups * f->lane_groups);
-    f->parts = least(parts, least(f->blocks, 1 + PART_FLOATS / floats));
+        parts = fcs_divide_up(PARTS, f->groups * f->lane_groups);
+    f->parts = fcs_least(parts, fcs_least(f->blocks, 1 + PART_FLOATS / floats));
     f->plane_x = fcs_plane(BLOCK * f->group_x);
     f->plane_y = fcs_plane(BLOCK * f->group_y);
     f->plane_sums = fcs_plane(f->group_x * f->group_y);
@@ -157,7 +153,7 @@ static void tile_x(const tiled *f, const work *w, int64_t n, const fcs_tile_plac
             b.step[k] = p[k]->read_step;
             b.count[k] = f->t[k].points;
         }
-        width = least(w->rows - s, f->x.cs - channel);
+        width = fcs_least(w->rows - s, f->x.cs - channel);
         const float *x = fcs_tile_pixels(&f->x, &b, channel, width, xs, patch);
         FCS_SYM(transform)(&f->forward, x, xs, v + s, ys, width / FCS_VLEN);
     }
@@ -256,8 +252,8 @@ static void write_back(const tiled *f, const work *w, int64_t strip, int64_t at,
     const fcs_conv_dims d[3] = {f->t[0].dims, f->t[1].dims, f->t[2].dims};
     int64_t filter = d[0].kernel * d[1].kernel * d[2].kernel * f->out.cs;
     int64_t c[3], j[3], k[3], channel = strip_channel(f, strip, c);
-    int64_t n = least(STRIP, f->x.shape.n[FCS_C] - channel),
-            lanes = least(FCS_VLEN, f->gy.shape.n[FCS_C] - w->lane - at);
+    int64_t n = fcs_least(STRIP, f->x.shape.n[FCS_C] - channel),
+            lanes = fcs_least(FCS_VLEN, f->gy.shape.n[FCS_C] - w->lane - at);
     for (int64_t tap = 0; tap < f->taps; tap++, y += STRIP * FCS_VLEN) {
         fcs_split(tap, f->t[1].taps, f->t[2].taps, j);
         for (int i = 0; i < 3; i++)
@@ -297,11 +293,11 @@ static void sum_items(void *arg, int64_t begin, int64_t end, int thread)
         int64_t part = item % f->parts, lanes = item / f->parts % f->lane_groups,
                 strips = item / f->parts / f->lane_groups;
         work w = {.strip = strips * f->group_x / STRIP, .lane = lanes * f->group_y};
-        w.rows = least(f->group_x, (f->strips - w.strip) * STRIP);
-        w.columns = least(f->group_y, f->lanes - w.lane);
+        w.rows = fcs_least(f->group_x, (f->strips - w.strip) * STRIP);
+        w.columns = fcs_least(f->group_y, f->lanes - w.lane);
         memset(s, 0, (size_t)(f->points * fcs_plane(w.rows * w.columns)) * sizeof *s);
         for (int64_t b = part * f->blocks / f->parts; b < (part + 1) * f->blocks / f->parts; b++) {
-            int64_t first = b * BLOCK, tiles = least(BLOCK, f->tiles - first);
+            int64_t first = b * BLOCK, tiles = fcs_least(BLOCK, f->tiles - first);
             for (int64_t i = 0; i < tiles; i++) {
                 const fcs_tile_place *p[3];
                 int64_t n;

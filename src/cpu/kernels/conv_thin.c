@@ -45,14 +45,14 @@ static void thin_init(thin *f, const fcs_apply_args *a, int threads, bool adjoin
     *f = (thin){.adjoint = adjoint,
                 .channels = w.n[adjoint ? FCS_N : FCS_C],
                 .columns = fcs_channel_stride(a->out.n[FCS_C])};
-    f->room = fcs_thin_most(FCS_MR, fcs_thin_least(PIXELS, pixels / (4 * threads)));
+    f->room = fcs_most(FCS_MR, fcs_least(PIXELS, pixels / (4 * threads)));
     for (int i = 0; i < 3; i++)
         f->dims[i] = fcs_conv_dims_of(&a->attrs, x, w, y, i);
     f->n_phases = fcs_thin_phases(f->dims, adjoint);
     for (int64_t i = 0; i < f->n_phases; i++) {
         phase p = phase_of(f, a, i);
-        f->copy = fcs_thin_most(f->copy, fcs_thin_copy_floats(&p.cut));
-        f->pixels = fcs_thin_most(f->pixels, fcs_thin_box_pixels(&p.cut) + FCS_MR);
+        f->copy = fcs_most(f->copy, fcs_thin_copy_floats(&p.cut));
+        f->pixels = fcs_most(f->pixels, fcs_thin_box_pixels(&p.cut) + FCS_MR);
     }
     f->local_bytes = fcs_lines((size_t)(f->copy + f->columns) * sizeof(float)) +
                      2 * fcs_lines((size_t)f->pixels * sizeof(float *));
@@ -83,8 +83,8 @@ size_t FCS_SYM(conv_thin_scratch)(const fcs_apply_args *a, int threads, bool adj
 
 static void pack_block(const thin *f, const phase *p, int64_t first)
 {
-    int64_t width = fcs_thin_least(f->columns - first, FCS_NR),
-            lanes = fcs_thin_most(fcs_thin_least(f->out.shape.n[FCS_C] - first, width), 0);
+    int64_t width = fcs_least(f->columns - first, FCS_NR),
+            lanes = fcs_most(fcs_least(f->out.shape.n[FCS_C] - first, width), 0);
     float *y = p->weights + first * p->products;
     for (int64_t tap = 0; tap < p->cut.taps; tap++, y += f->channels * width)
         fcs_pack(y,
@@ -95,7 +95,7 @@ static void pack_block(const thin *f, const phase *p, int64_t first)
 static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const thin *f = arg;
-    int64_t blocks = fcs_thin_ceil_div(f->columns, FCS_NR);
+    int64_t blocks = fcs_divide_up(f->columns, FCS_NR);
     (void)thread;
     for (int64_t i = begin; i < end; i++)
         pack_block(f, &f->phases[i / blocks], i % blocks * FCS_NR);
@@ -176,6 +176,6 @@ void FCS_SYM(conv_thin_run)(const fcs_cpu_call *call, bool adjoint)
         weights += p->products * f.columns;
         items += p->cut.n_boxes;
     }
-    fcs_parallel(call->team, f.n_phases * fcs_thin_ceil_div(f.columns, FCS_NR), 1, pack_items, &f);
+    fcs_parallel(call->team, f.n_phases * fcs_divide_up(f.columns, FCS_NR), 1, pack_items, &f);
     fcs_parallel(call->team, items, 1, box_items, &f);
 }

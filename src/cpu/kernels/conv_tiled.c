@@ -48,10 +48,6 @@ typedef struct tiled {
     size_t local_floats;
 } tiled;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-
 /* Columns of all written images side by side, (image, channel), in whole vectors. */
 static void pack_images(tiled *f, int64_t channels)
 {
@@ -62,7 +58,7 @@ static void pack_images(tiled *f, int64_t channels)
         fcs_tile_place p = fcs_tile_at(&f->t[k], 0);
         int64_t first = p.write[0];
         for (int64_t v = 1; v < f->t[k].writes; v++)
-            first = least(first, p.write[v]);
+            first = fcs_least(first, p.write[v]);
         for (int64_t v = 0; v < f->t[k].writes; v++)
             f->order[k][p.write[v] - first] = v;
     }
@@ -109,11 +105,11 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
     int64_t block = f->few ? f->tiles : f->tiles / (4 * threads);
     f->block = block >= FCS_TILE_BLOCK ? FCS_TILE_BLOCK : (block / FCS_MR + 1) * FCS_MR;
     f->plane_in = fcs_plane((f->few ? (f->tiles + FCS_MR) : f->block) * f->depth);
-    f->plane_out = fcs_plane(f->block * least(f->columns, f->chunk));
+    f->plane_out = fcs_plane(f->block * fcs_least(f->columns, f->chunk));
     int64_t patch = f->points * fcs_channel_stride(f->channels), pack = taps * PACK * FCS_NR;
     int64_t item = f->few ? f->points * (f->plane_out + f->sums * f->chunk) + pack
                           : f->points * (f->plane_in + f->plane_out) + patch + packed_floats(f);
-    f->local_floats = (size_t)most(item, most(patch, pack));
+    f->local_floats = (size_t)fcs_most(item, fcs_most(patch, pack));
     f->forward = FCS_SYM(transform_of)(t, FCS_TRANSFORM_IN);
     f->weight = FCS_SYM(transform_of)(t, FCS_TRANSFORM_WEIGHTS);
     f->back = FCS_SYM(transform_of)(t, FCS_TRANSFORM_OUT);
@@ -148,7 +144,7 @@ static float *local_of(const tiled *f, int thread)
 
 static int64_t chunk_width(const tiled *f, int64_t chunk)
 {
-    return least(f->chunk, f->columns - chunk * f->chunk);
+    return fcs_least(f->chunk, f->columns - chunk * f->chunk);
 }
 
 /* Where written image v's columns of the chunk begin. */
@@ -182,7 +178,7 @@ static int64_t taps_of(const tiled *f)
 static void pack_taps(const tiled *f, const int64_t c[3], const int64_t v[3], int64_t k, int64_t n,
                       int64_t first, int64_t width, float *y)
 {
-    int64_t lanes = least(f->out.shape.n[FCS_C] - first, width);
+    int64_t lanes = fcs_least(f->out.shape.n[FCS_C] - first, width);
     for (int64_t j = 0; j < taps_of(f); j++, y += PACK * width) {
         int64_t index = tap_index(f, c, v, j);
         if (index < 0 || lanes <= 0)
@@ -199,7 +195,7 @@ static void pack_lanes(const tiled *f, const int64_t c[3], int64_t k, int64_t n,
 {
     int64_t columns = f->t[0].writes * f->t[1].writes * f->t[2].writes * f->packed;
     memset(y, 0, (size_t)(taps_of(f) * PACK * width) * sizeof *y);
-    for (int64_t lane = 0; lane < least(columns - first, width); lane++) {
+    for (int64_t lane = 0; lane < fcs_least(columns - first, width); lane++) {
         int64_t at[3], v[3], image = (first + lane) / f->packed;
         const float *w = f->w + k * f->k_step + (first + lane) % f->packed * f->lane_step;
         fcs_split(image, f->t[1].writes, f->t[2].writes, at);
@@ -218,7 +214,7 @@ static void pack_lanes(const tiled *f, const int64_t c[3], int64_t k, int64_t n,
 static void pack_block(const tiled *f, int64_t v, int64_t column, int64_t c, int64_t k, float *y,
                        float *taps)
 {
-    int64_t cs[3], vs[3], n = least(PACK, f->channels - k);
+    int64_t cs[3], vs[3], n = fcs_least(PACK, f->channels - k);
     int64_t of = chunk_width(f, column / f->chunk), inside = column % f->chunk;
     int64_t width = of - inside < FCS_NR ? FCS_VLEN : FCS_NR;
     int64_t xs[3] = {0, 0, PACK * width}, ys[3] = {0, 0, of * f->sums};
@@ -372,8 +368,8 @@ static void packed_out(const tiled *f, const tile *t, const float *m, float *y)
     packed_box(f, y, ys, box);
     for (int k = 0; k < 3; k++) {
         first[k] = t->place[k]->write[f->order[k][0]];
-        lo[k] = most(0, -first[k]);
-        hi[k] = least(a[k].results * a[k].writes, size[k] - first[k]);
+        lo[k] = fcs_most(0, -first[k]);
+        hi[k] = fcs_least(a[k].results * a[k].writes, size[k] - first[k]);
     }
     for (int64_t i = lo[0]; i < hi[0]; i++)
         for (int64_t j = lo[1]; j < hi[1]; j++) {
@@ -394,7 +390,7 @@ static void block_product(const tiled *f, const float *v, const float *w, int64_
     for (int64_t p = 0; p < f->points; p++)
         for (int64_t at = 0; at < width; at += FCS_NR) {
             const float *now = w + (p * width + at) * f->sums;
-            const float *ahead = now + least(FCS_NR, width - at) * f->sums;
+            const float *ahead = now + fcs_least(FCS_NR, width - at) * f->sums;
             for (int64_t r = 0; r < rows; r += FCS_MR, ahead += share) {
                 for (int i = 0; i < FCS_MR; i++)
                     out[i] = m + p * f->plane_out + (r + i) * width;
@@ -424,7 +420,7 @@ static void block_results(const tiled *f, const tile *t, int64_t count, int64_t 
 /* The block's tiles from `first` on; how many there are. */
 static int64_t block_tiles(const tiled *f, int64_t first, tile t[FCS_TILE_BLOCK])
 {
-    int64_t count = least(f->block, f->tiles - first);
+    int64_t count = fcs_least(f->block, f->tiles - first);
     for (int64_t i = 0; i < count; i++)
         t[i] = tile_at(f, first + i);
     return count;

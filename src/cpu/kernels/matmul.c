@@ -30,8 +30,6 @@ typedef struct product {
     size_t local_floats;
 } product;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static void product_init(product *p, const fcs_apply_args *a)
 {
     *p = (product){.ta = a->attrs.i[FCS_MATMUL_TA] != 0, .tb = a->attrs.i[FCS_MATMUL_TB] != 0};
@@ -39,8 +37,8 @@ static void product_init(product *p, const fcs_apply_args *a)
     p->lanes = a->out.n[FCS_C];
     p->columns = (p->lanes + 15) / 16 * 16;
     p->inner = a->in[0].n[p->ta ? FCS_N : FCS_C];
-    p->pass_k = least(PASS_K, p->inner);
-    p->pass_n = least(PASS_N, p->columns);
+    p->pass_k = fcs_least(PASS_K, p->inner);
+    p->pass_n = fcs_least(PASS_N, p->columns);
     /* patch of a, tile of y for narrow rows, row of y for those that do not exist, columns of b */
     p->local_floats = (size_t)(FCS_MR * (CHUNK + 16) + FCS_MR * FCS_NR + FCS_NR + CHUNK * SPAN);
 }
@@ -58,7 +56,7 @@ static void pack_columns(const product *p, int64_t k0, int64_t n, int64_t column
                          float *y)
 {
     int64_t k_step = p->tb ? 1 : p->b.cs, lane_step = p->tb ? p->b.cs : 1,
-            lanes = least(width, p->lanes - column);
+            lanes = fcs_least(width, p->lanes - column);
     fcs_pack(y, p->b.p + k0 * k_step + column * lane_step, n, k_step, lane_step,
              lanes < 0 ? 0 : lanes, width);
 }
@@ -70,7 +68,7 @@ static int64_t block_width(int64_t left) { return left < FCS_NR ? FCS_VLEN : FCS
 static const float *tile_a(const product *p, int64_t row, int64_t k0, int64_t n, float *patch,
                            int64_t *stride)
 {
-    int64_t exist = least(FCS_MR, p->rows - row), cs = p->a.cs;
+    int64_t exist = fcs_least(FCS_MR, p->rows - row), cs = p->a.cs;
     *stride = cs;
     if (!p->ta && exist == FCS_MR && cs % 256 != 0)
         return p->a.p + row * cs + k0;
@@ -101,8 +99,8 @@ static void tile_y(const product *p, int64_t row, int64_t column, int64_t width,
     fcs_tile_runs(1, start, n, a, stride, b, (int)width, out, 0, !narrow && k0 > 0, NULL, 0);
     if (!narrow)
         return;
-    for (int64_t m = 0; m < least(FCS_MR, p->rows - row); m++)
-        for (int64_t i = column; i < least(column + width, p->lanes); i++) {
+    for (int64_t m = 0; m < fcs_least(FCS_MR, p->rows - row); m++)
+        for (int64_t i = column; i < fcs_least(column + width, p->lanes); i++) {
             float *y = p->out.p + (row + m) * p->out.cs + i;
             *y = k0 > 0 ? *y + spare[m * FCS_NR + i - column] : spare[m * FCS_NR + i - column];
         }
@@ -122,7 +120,7 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
     int64_t blocks = (p->pass_n + FCS_NR - 1) / FCS_NR;
     (void)thread;
     for (int64_t i = begin; i < end; i++) {
-        int64_t k = i / blocks * CHUNK, n = least(CHUNK, p->pass_k - k),
+        int64_t k = i / blocks * CHUNK, n = fcs_least(CHUNK, p->pass_k - k),
                 column = i % blocks * FCS_NR;
         pack_columns(p, p->k0 + k, n, p->n0 + column, block_width(p->pass_n - column),
                      p->packed + k * p->pass_n + column * n);
@@ -135,11 +133,11 @@ static void row_items(void *arg, int64_t begin, int64_t end, int thread)
     float *patch = item_local(p, thread), *spare = patch + FCS_MR * (CHUNK + 16);
     int64_t groups = (p->pass_n + GROUP - 1) / GROUP;
     for (int64_t i = begin; i < end; i++) {
-        int64_t first = i / groups * p->block, last = least(first + p->block, p->rows);
-        int64_t left = i % groups * GROUP, right = least(left + GROUP, p->pass_n);
+        int64_t first = i / groups * p->block, last = fcs_least(first + p->block, p->rows);
+        int64_t left = i % groups * GROUP, right = fcs_least(left + GROUP, p->pass_n);
         for (int64_t k = 0; k < p->pass_k; k += CHUNK)
             for (int64_t row = first; row < last; row += FCS_MR) {
-                int64_t n = least(CHUNK, p->pass_k - k), stride, width;
+                int64_t n = fcs_least(CHUNK, p->pass_k - k), stride, width;
                 const float *a = tile_a(p, row, p->k0 + k, n, patch, &stride);
                 for (int64_t at = left; at < right; at += width) {
                     width = block_width(right - at);
@@ -155,8 +153,8 @@ static void many_rows(product *p, fcs_team *team)
     int64_t pass_k = p->pass_k, pass_n = p->pass_n;
     for (p->n0 = 0; p->n0 < p->columns; p->n0 += PASS_N)
         for (p->k0 = 0; p->k0 < p->inner; p->k0 += PASS_K) {
-            p->pass_k = least(pass_k, p->inner - p->k0);
-            p->pass_n = least(pass_n, p->columns - p->n0);
+            p->pass_k = fcs_least(pass_k, p->inner - p->k0);
+            p->pass_n = fcs_least(pass_n, p->columns - p->n0);
             int64_t groups = (p->pass_n + GROUP - 1) / GROUP;
             int64_t block = p->rows * groups / (4 * fcs_team_size(team));
             block = block > BLOCK ? BLOCK : block < FCS_MR ? FCS_MR : block;
@@ -193,9 +191,9 @@ static void column_items(void *arg, int64_t begin, int64_t end, int thread)
     float *patch = item_local(p, thread), *spare = patch + FCS_MR * (CHUNK + 16);
     float *packed = spare + FCS_MR * FCS_NR + FCS_NR;
     for (int64_t i = begin; i < end; i++) {
-        int64_t first = i * p->span, last = least(first + p->span, p->columns), stride;
+        int64_t first = i * p->span, last = fcs_least(first + p->span, p->columns), stride;
         for (int64_t k = 0; k < p->inner; k += CHUNK) {
-            int64_t n = least(CHUNK, p->inner - k);
+            int64_t n = fcs_least(CHUNK, p->inner - k);
             pack_span(p, k, n, first, last, packed);
             for (int64_t row = 0; row < p->rows; row += FCS_MR) {
                 const float *a = tile_a(p, row, k, n, patch, &stride);

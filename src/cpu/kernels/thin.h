@@ -31,12 +31,6 @@ typedef struct fcs_thin_box {
     int64_t first[4], size[4]; /* N D H W of the phase's pixels */
 } fcs_thin_box;
 
-static inline int64_t fcs_thin_least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-static inline int64_t fcs_thin_most(int64_t a, int64_t b) { return a > b ? a : b; }
-
-static inline int64_t fcs_thin_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /* What a box of that size reads: D H W of a sample. Of dilated taps, where boxes have one pixel
  * along an axis, nothing between them. */
 static inline void fcs_thin_reads(const fcs_thin_phase *p, const int64_t size[4], int64_t reads[3])
@@ -85,9 +79,8 @@ static inline fcs_thin_phase fcs_thin_phase_of(const fcs_conv_dims dims[3], bool
         i /= phases;
     }
     for (int k = 3; k >= 0; k--) {
-        int64_t n = fcs_thin_count(&p, k),
-                boxes = n ? fcs_thin_ceil_div(n, fcs_thin_least(n, room)) : 1;
-        p.box[k] = fcs_thin_ceil_div(n, boxes);
+        int64_t n = fcs_thin_count(&p, k), boxes = n ? fcs_divide_up(n, fcs_least(n, room)) : 1;
+        p.box[k] = fcs_divide_up(n, boxes);
         room = boxes == 1 && n ? room / n : 1;
     }
     fcs_thin_measure(&p);
@@ -97,7 +90,7 @@ static inline fcs_thin_phase fcs_thin_phase_of(const fcs_conv_dims dims[3], bool
             fcs_thin_measure(&p);
         }
     for (int k = 0; k < 4; k++) {
-        p.boxes[k] = p.box[k] ? fcs_thin_ceil_div(fcs_thin_count(&p, k), p.box[k]) : 0;
+        p.boxes[k] = p.box[k] ? fcs_divide_up(fcs_thin_count(&p, k), p.box[k]) : 0;
         p.n_boxes *= p.boxes[k];
     }
     return p;
@@ -116,7 +109,7 @@ static inline fcs_thin_box fcs_thin_box_at(const fcs_thin_phase *p, int64_t i)
     fcs_thin_box b;
     for (int k = 3; k >= 0; k--) {
         b.first[k] = i % p->boxes[k] * p->box[k];
-        b.size[k] = fcs_thin_least(p->box[k], fcs_thin_count(p, k) - b.first[k]);
+        b.size[k] = fcs_least(p->box[k], fcs_thin_count(p, k) - b.first[k]);
         i /= p->boxes[k];
     }
     return b;
@@ -132,8 +125,7 @@ static inline void fcs_thin_line(const float *x, int64_t size, int64_t first, in
                 y[c] = first >= 0 && first < size ? x[first * channels + c] : 0;
         return;
     }
-    int64_t lo = fcs_thin_most(0, fcs_thin_least(-first, n)),
-            hi = fcs_thin_most(lo, fcs_thin_least(n, size - first));
+    int64_t lo = fcs_most(0, fcs_least(-first, n)), hi = fcs_most(lo, fcs_least(n, size - first));
     memset(y, 0, (size_t)(lo * channels) * sizeof *y);
     memcpy(y + lo * channels, x + (first + lo) * channels,
            (size_t)((hi - lo) * channels) * sizeof *y);
