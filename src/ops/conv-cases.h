@@ -39,6 +39,8 @@ static const char *const conv_cases[] = {
     "in=1x16x6x9x7,16x16x2x2x2 pad_lo=1 form=4",
     "in=1x16x1x14x15,16x16x1x3x3 pad_lo=0,-3,1 pad_hi=0,1,-2 form=2 origin=0,5,3",
     "in=1x16x1x16x24,16x16x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=2", /* 4 x 24 tiles: whole blocks */
+    "in=3x17x1x31x38,24x17x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=6",
+    "in=1x18x1x27x26,16x18x1x5x5 stride=1,2,2 pad_lo=0,2,2 pad_hi=0,1,2 form=6",
     "in=1x530x1x2x14,16x530x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=1", /* chunks of padding alone */
     "in=2x3x5x9x15,20x3x3x4x3 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4",
     "in=2x20x5x9x15,3x20x3x4x3 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4",
@@ -86,6 +88,8 @@ static const char *const conv_dx_cases[] = {
     "in=1x16x6x9x7,16x16x2x2x2 pad_lo=1 size=6,9,7 form=4",
     "in=1x16x1x7x5,16x16x1x5x5 stride=1,2,3 pad_lo=0,3,0 pad_hi=0,1,2 form=2 origin=0,5,3",
     "in=1x16x1x16x24,16x16x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=2 size=1,16,24",
+    "in=3x24x1x31x38,24x17x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 size=1,31,38 form=6",
+    "in=1x16x1x13x13,16x18x1x5x5 stride=1,2,2 pad_lo=0,2,2 pad_hi=0,1,2 size=1,27,26 form=6",
     "in=1x530x1x2x14,530x16x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 size=1,2,14 form=1",
     "in=2x20x3x6x15,20x3x3x4x3 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4 size=5,9,15",
     "in=2x3x3x6x15,3x20x3x4x3 stride=2,1,1 dilation=1,2,3 pad_lo=1,3,2 pad_hi=2,0,4 size=5,9,15",
@@ -100,6 +104,8 @@ static const char *const conv_dx_cases[] = {
     "split=1",
     "in=1x16x3x3x3,16x16x4x4x4 stride=2 pad_lo=1 pad_hi=2 size=6,6,5 form=3 split=1",
     "in=1x16x1x7x5,16x16x1x5x5 stride=1,2,3 pad_lo=0,3,0 pad_hi=0,1,2 form=2 origin=0,5,3 split=1",
+    "in=1x16x1x13x13,16x18x1x5x5 stride=1,2,2 pad_lo=0,2,2 pad_hi=0,1,2 size=1,27,26 form=6 "
+    "split=1",
     /* under eight channels: the columns of all interleaved results side by side */
     "in=2x16x5x6x4,16x3x4x4x4 stride=2 pad_lo=3 pad_hi=3 size=6,8,5 form=2",
     "in=1x24x4x5x7,24x1x4x4x4 stride=2 pad_lo=1 pad_hi=2 size=7,9,13 form=4",
@@ -135,6 +141,8 @@ static const char *const conv_dw_cases[] = {
     "in=1x2x1x1x29,1x3x1x1x8 stride=1,1,4 pad_hi=0,0,3 size=1,1,4",
     "in=1x65x1x4x13,1x64x1x4x13 pad_lo=0,1,1 pad_hi=0,1,1 size=1,3,3",
     "in=2x3x1x9x7,2x5x1x7x5",
+    "in=3x17x1x31x38,3x24x1x31x38 pad_lo=0,1,1 pad_hi=0,1,1 size=1,3,3 form=6",
+    "in=1x18x1x27x26,1x16x1x13x13 stride=1,2,2 pad_lo=0,2,2 pad_hi=0,1,2 size=1,5,5 form=6",
     "in=1x32x1x13x18,1x16x1x13x18 pad_lo=0,2,2 pad_hi=0,2,2 size=1,5,5 form=4",
     "in=1x24x1x9x14,1x16x1x9x14 pad_lo=0,0,2 pad_hi=0,0,2 size=1,1,5 form=2",
     "in=1x17x1x26x27,1x24x1x26x27 dilation=1,5,3 pad_lo=0,10,6 pad_hi=0,10,6 size=1,5,5 form=4",

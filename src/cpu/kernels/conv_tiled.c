@@ -20,6 +20,8 @@ enum {
     PACK = 16,       /* input channels whose weights are transformed at a time */
     KEPT = 1 << 25,  /* floats of weights that are kept: 128 MB */
     STRIP = 1 << 20, /* wanted floats of a strip's weights */
+    RUN = 4,         /* blocks in a row for a thread: each is fetched while that before is made */
+    RUNS = 4,        /* wanted for each thread, so that all end at one time */
     MOST_READS = FCS_TILE_STRIDE * FCS_TILE_STRIDE * FCS_TILE_STRIDE
 };
 
@@ -380,23 +382,99 @@ static void packed_out(const tiled *f, const tile *t, const float *m, float *y)
         }
 }
 
+/* ---- pixels that are fetched while a chunk's products are made ---- */
+
+/* Boxes of the pixels that its results go to, then its share of those that are new in the tiles
+ * that are transformed next: one box after another, row after row. */
+typedef struct ahead {
+    const tile *now, *next;
+    int64_t image[3], column, width; /* of the results */
+    int64_t writes, reads;           /* boxes, of reads up to */
+    int64_t box, reading;            /* the next one of each */
+    int64_t rows, i, j, of_j;        /* of a box; the next one, and how many j */
+    fcs_tile_box at;
+    bool written; /* at is of the results */
+} ahead;
+
+static ahead ahead_of(const tiled *f, const tile *now, int64_t count, const tile *next,
+                      int64_t coming, int64_t image, int64_t chunk)
+{
+    int64_t part = image * f->chunks + chunk, parts = f->writes * f->chunks;
+    ahead q = {.now = now,
+               .next = next,
+               .column = chunk * f->chunk,
+               .width = chunk_width(f, chunk),
+               .writes = f->packed ? 0 : count,
+               .reading = coming * f->reads * part / parts,
+               .reads = coming * f->reads * (part + 1) / parts,
+               .rows = (int64_t)f->t[0].results * f->t[1].results,
+               .of_j = f->t[1].results};
+    fcs_split(image, f->t[1].writes, f->t[2].writes, q.image);
+    q.i = f->t[0].results;
+    return q;
+}
+
+static int64_t ahead_rows(const ahead *q) { return (q->writes + q->reads - q->reading) * q->rows; }
+
+static void ahead_box(const tiled *f, ahead *q)
+{
+    q->written = q->box < q->writes;
+    q->i = q->j = 0;
+    if (q->written) {
+        const tile *t = &q->now[q->box++];
+        q->at.n = t->n;
+        for (int k = 0; k < 3; k++) {
+            q->at.first[k] = t->place[k]->write[q->image[k]];
+            q->at.step[k] = t->place[k]->write_step;
+            q->at.count[k] = f->t[k].results;
+        }
+        return;
+    }
+    int64_t c[3];
+    const tile *t = &q->next[q->reading / f->reads];
+    fcs_split(q->reading++ % f->reads, f->t[1].reads, f->t[2].reads, c);
+    q->at = tile_box(f, t, c, q->image);
+    for (int k = 0; k < 3; k++) {
+        q->at.first[k] += (q->at.count[k] - f->t[k].results) * q->at.step[k];
+        q->at.count[k] = f->t[k].results;
+    }
+}
+
+FCS_INLINE void ahead_row(const tiled *f, ahead *q)
+{
+    if (q->i == f->t[0].results)
+        ahead_box(f, q);
+    if (q->written)
+        fcs_tile_fetch(&f->out, &q->at, q->i, q->j, q->column, q->width);
+    else
+        fcs_tile_fetch(&f->in, &q->at, q->i, q->j, 0, f->in.cs);
+    if (++q->j == q->of_j) {
+        q->j = 0;
+        q->i++;
+    }
+}
+
 /* M = V U for one chunk of columns. Wide layers' weights come from far: while the rows pass one
- * block of columns, the next one is fetched, a share with each MR rows. */
+ * block of columns, the next one is fetched, a share with each MR rows; so are pixels, if `q`. */
 static void block_product(const tiled *f, const float *v, const float *w, int64_t rows,
-                          int64_t width, float *m)
+                          int64_t width, float *m, ahead *q)
 {
     float *out[FCS_MR];
+    int64_t fetches = q ? ahead_rows(q) : 0, fetched = 0, calls = 0;
+    int64_t all = f->points * fcs_divide_up(width, FCS_NR) * (rows / FCS_MR);
     int64_t step = FCS_NR * FCS_MR / rows, share = step * f->sums;
     for (int64_t p = 0; p < f->points; p++)
         for (int64_t at = 0; at < width; at += FCS_NR) {
             const float *now = w + (p * width + at) * f->sums;
-            const float *ahead = now + fcs_least(FCS_NR, width - at) * f->sums;
-            for (int64_t r = 0; r < rows; r += FCS_MR, ahead += share) {
+            const float *coming = now + fcs_least(FCS_NR, width - at) * f->sums;
+            for (int64_t r = 0; r < rows; r += FCS_MR, coming += share) {
+                for (calls++; fetched * all < fetches * calls; fetched++)
+                    ahead_row(f, q);
                 for (int i = 0; i < FCS_MR; i++)
                     out[i] = m + p * f->plane_out + (r + i) * width;
                 fcs_tile_runs(f->reads, f->run, f->channels, v + p * f->plane_in + r * f->depth,
                               f->depth, now, width - at < FCS_NR ? FCS_VLEN : FCS_NR, out, at,
-                              false, ahead, step);
+                              false, coming, step);
             }
         }
 }
@@ -404,12 +482,13 @@ static void block_product(const tiled *f, const float *v, const float *w, int64_
 /* Results of `count` tiles for one chunk of a written image's columns; v: their V, rows beyond them
  * zero; y: packed, room for packed_floats(). */
 static void block_results(const tiled *f, const tile *t, int64_t count, int64_t image,
-                          int64_t chunk, const float *v, const float *w, float *m, float *y)
+                          int64_t chunk, const float *v, const float *w, float *m, float *y,
+                          ahead *q)
 {
     int64_t written[3], width = chunk_width(f, chunk),
                         rows = (count + FCS_MR - 1) / FCS_MR * FCS_MR;
     fcs_split(image, f->t[1].writes, f->t[2].writes, written);
-    block_product(f, v, w, rows, width, m);
+    block_product(f, v, w, rows, width, m, q);
     for (int64_t k = 0; k < count; k++)
         if (f->packed)
             packed_out(f, &t[k], m + k * width, y);
@@ -441,15 +520,17 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
     float *v = local_of(f, thread), *m = v + f->points * f->plane_in,
           *y = m + f->points * f->plane_out, *patch = y + packed_floats(f);
     for (int64_t item = begin; item < end; item++) {
-        tile t[FCS_TILE_BLOCK];
+        tile t[FCS_TILE_BLOCK], next[FCS_TILE_BLOCK];
         int64_t count = block_tiles(f, item * f->block, t);
+        int64_t coming = item + 1 < end ? block_tiles(f, (item + 1) * f->block, next) : 0;
         fill_rows(f, count, v);
         for (int64_t i = 0; i < f->writes * f->chunks; i++) {
             int64_t image = i / f->chunks, chunk = i % f->chunks, written[3];
             fcs_split(image, f->t[1].writes, f->t[2].writes, written);
             for (int64_t k = 0; k < count && (i == 0 || (f->t[0].split && chunk == 0)); k++)
                 tile_in(f, &t[k], written, v + k * f->depth, patch);
-            block_results(f, t, count, image, chunk, v, chunk_weights(f, image, chunk), m, y);
+            ahead q = ahead_of(f, t, count, next, coming, image, chunk);
+            block_results(f, t, count, image, chunk, v, chunk_weights(f, image, chunk), m, y, &q);
         }
     }
 }
@@ -482,7 +563,8 @@ static void strip_items(void *arg, int64_t begin, int64_t end, int thread)
         for (int64_t first = 0; first < f->tiles; first += f->block) {
             tile t[FCS_TILE_BLOCK];
             int64_t count = block_tiles(f, first, t);
-            block_results(f, t, count, image, chunk, f->shared + first * f->depth, w, m, NULL);
+            block_results(f, t, count, image, chunk, f->shared + first * f->depth, w, m, NULL,
+                          NULL);
         }
     }
 }
@@ -512,7 +594,8 @@ void FCS_SYM(conv_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3])
     if (!f.few) {
         fcs_parallel(call->team, f.writes * column_blocks(&f) * f.reads * pack_groups(&f), 1,
                      pack_items, &f);
-        fcs_parallel(call->team, (f.tiles + f.block - 1) / f.block, 1, tile_items, &f);
+        int64_t items = fcs_divide_up(f.tiles, f.block), runs = RUNS * fcs_team_size(call->team);
+        fcs_parallel(call->team, items, fcs_most(1, fcs_least(RUN, items / runs)), tile_items, &f);
         return;
     }
     fill_rows(&f, f.tiles, f.shared);

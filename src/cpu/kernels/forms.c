@@ -52,6 +52,14 @@ static const matrix out_2_5 = {
 static const matrix out_4_5 = {.even = {{1, 0, 1, 0}, {1, 0, 0.25F, 0}, {1, 0, 4, 0}},
                                .odd = {{0, 1, 0, 1}, {0, 0.5F, 0, 0.125F}, {0, 2, 0, 8}},
                                .single = {{1, 0, 0, 0}, {0, 0, 0, 1}}};
+static const matrix out_6_3 = {
+    .even = {{1, 0, 1, 0, 1, 0}, {1, 0, 0.25F, 0, 0.0625F, 0}, {1, 0, 4, 0, 16, 0}},
+    .odd = {{0, 1, 0, 1, 0, 1}, {0, 0.5F, 0, 0.125F, 0, 0.03125F}, {0, 2, 0, 8, 0, 32}},
+    .single = {{1, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 1}}};
+static const matrix weights_6_3 = {
+    .even = {{-2.F / 9, 0, -2.F / 9}, {32.F / 45, 0, 8.F / 45}, {1.F / 90, 0, 2.F / 45}},
+    .odd = {{0, -2.F / 9, 0}, {0, 16.F / 45, 0}, {0, 1.F / 45, 0}},
+    .single = {{-1, 0, 0}, {0, 0, 1}}};
 static const matrix weights_2_2 = {.single = {{-1, 0}, {1, 1}, {0, 1}}};
 static const matrix weights_3_2 = {
     .even = {{0.5F, 0}}, .odd = {{0, 0.5F}}, .single = {{-1, 0}, {0, 1}}};
@@ -218,6 +226,7 @@ FORM(4, 3, 1, 4)
 FORM(3, 4, 1, 4)
 FORM(2, 5, 1, 4)
 FORM(4, 5, 3, 2)
+FORM(6, 3, 3, 2)
 
 /* ---- an axis without a form: as many products as taps, one result ---- */
 
@@ -279,6 +288,7 @@ static const passes all_passes[][FCS_TRANSFORMS] = {
     PASSES(3, 4, 6),
     PASSES(2, 5, 6),
     PASSES(4, 5, 8),
+    PASSES(6, 3, 8),
 };
 
 fcs_transform FCS_SYM(transform_of)(const fcs_tiling t[3], fcs_transform_kind kind)
