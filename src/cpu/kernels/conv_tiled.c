@@ -19,6 +19,7 @@ enum {
     CHUNK = 64,      /* columns that are transformed back at a time */
     PACK = 16,       /* input channels whose weights are transformed at a time */
     KEPT = 1 << 25,  /* floats of weights that are kept: 128 MB */
+    ACROSS = 12,     /* tiles along W that follow one another, then the next row of tiles */
     STRIP = 1 << 20, /* wanted floats of a strip's weights */
     RUN = 4,         /* blocks in a row for a thread: each is fetched while that before is made */
     RUNS = 4,        /* wanted for each thread, so that all end at one time */
@@ -254,15 +255,19 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
 
 typedef struct tile {
     int64_t n;
+    bool begins; /* a row of a strip: those before it are in another */
     const fcs_tile_place *place[3];
 } tile;
 
+/* Tiles go down strips of the image: the rows that a tile shares with the one above are still in
+ * the second cache. */
 static tile tile_at(const tiled *f, int64_t i)
 {
-    int64_t at[3];
-    fcs_split(i, f->t[1].tiles, f->t[2].tiles, at);
-    tile t = {.n = at[0] / f->t[0].tiles};
-    at[0] %= f->t[0].tiles;
+    int64_t plane = f->t[1].tiles * f->t[2].tiles, rows = f->t[1].tiles, depth = i / plane;
+    int64_t first = i % plane / (rows * ACROSS) * ACROSS;
+    int64_t width = fcs_least(ACROSS, f->t[2].tiles - first), inside = i % plane - first * rows;
+    int64_t at[3] = {depth % f->t[0].tiles, inside / width, first + inside % width};
+    tile t = {.n = depth / f->t[0].tiles, .begins = inside % width == 0};
     for (int k = 0; k < 3; k++)
         t.place[k] = f->place[k] + at[k];
     return t;
@@ -384,44 +389,40 @@ static void packed_out(const tiled *f, const tile *t, const float *m, float *y)
 
 /* ---- pixels that are fetched while a chunk's products are made ---- */
 
-/* Boxes of the pixels that its results go to, then its share of those that are new in the tiles
- * that are transformed next: one box after another, row after row. */
+/* Boxes of pixels, row after row: those that a chunk's results go to, then its share of those that
+ * are new in the tiles that are transformed next. */
 typedef struct ahead {
     const tile *now, *next;
     int64_t image[3], column, width; /* of the results */
-    int64_t writes, reads;           /* boxes, of reads up to */
-    int64_t box, reading;            /* the next one of each */
-    int64_t rows, i, j, of_j;        /* of a box; the next one, and how many j */
+    int64_t writes, reads;           /* boxes of the results; the first that is read */
+    int64_t rows, box, i, j;         /* of all boxes; the next one, its next row */
     fcs_tile_box at;
-    bool written; /* at is of the results */
 } ahead;
 
 static ahead ahead_of(const tiled *f, const tile *now, int64_t count, const tile *next,
                       int64_t coming, int64_t image, int64_t chunk)
 {
     int64_t part = image * f->chunks + chunk, parts = f->writes * f->chunks;
+    int64_t reads = coming * f->reads * part / parts;
+    int64_t more = coming * f->reads * (part + 1) / parts - reads;
     ahead q = {.now = now,
                .next = next,
                .column = chunk * f->chunk,
                .width = chunk_width(f, chunk),
                .writes = f->packed ? 0 : count,
-               .reading = coming * f->reads * part / parts,
-               .reads = coming * f->reads * (part + 1) / parts,
-               .rows = (int64_t)f->t[0].results * f->t[1].results,
-               .of_j = f->t[1].results};
+               .reads = reads};
+    q.rows = (q.writes * f->t[0].results + more * f->t[0].points) * f->t[1].results;
     fcs_split(image, f->t[1].writes, f->t[2].writes, q.image);
-    q.i = f->t[0].results;
     return q;
 }
 
-static int64_t ahead_rows(const ahead *q) { return (q->writes + q->reads - q->reading) * q->rows; }
-
+/* Along H, and along W within a strip, a tile shares pixels with one that was read shortly before.
+ */
 static void ahead_box(const tiled *f, ahead *q)
 {
-    q->written = q->box < q->writes;
-    q->i = q->j = 0;
-    if (q->written) {
-        const tile *t = &q->now[q->box++];
+    int64_t c[3], read = q->reads + q->box - q->writes;
+    if (q->box++ < q->writes) {
+        const tile *t = &q->now[q->box - 1];
         q->at.n = t->n;
         for (int k = 0; k < 3; k++) {
             q->at.first[k] = t->place[k]->write[q->image[k]];
@@ -430,11 +431,10 @@ static void ahead_box(const tiled *f, ahead *q)
         }
         return;
     }
-    int64_t c[3];
-    const tile *t = &q->next[q->reading / f->reads];
-    fcs_split(q->reading++ % f->reads, f->t[1].reads, f->t[2].reads, c);
+    const tile *t = &q->next[read / f->reads];
+    fcs_split(read % f->reads, f->t[1].reads, f->t[2].reads, c);
     q->at = tile_box(f, t, c, q->image);
-    for (int k = 0; k < 3; k++) {
+    for (int k = 1; k < (t->begins ? 2 : 3); k++) {
         q->at.first[k] += (q->at.count[k] - f->t[k].results) * q->at.step[k];
         q->at.count[k] = f->t[k].results;
     }
@@ -442,13 +442,15 @@ static void ahead_box(const tiled *f, ahead *q)
 
 FCS_INLINE void ahead_row(const tiled *f, ahead *q)
 {
-    if (q->i == f->t[0].results)
+    if (q->i == q->at.count[0]) {
         ahead_box(f, q);
-    if (q->written)
+        q->i = 0;
+    }
+    if (q->box <= q->writes)
         fcs_tile_fetch(&f->out, &q->at, q->i, q->j, q->column, q->width);
     else
         fcs_tile_fetch(&f->in, &q->at, q->i, q->j, 0, f->in.cs);
-    if (++q->j == q->of_j) {
+    if (++q->j == q->at.count[1]) {
         q->j = 0;
         q->i++;
     }
@@ -460,7 +462,7 @@ static void block_product(const tiled *f, const float *v, const float *w, int64_
                           int64_t width, float *m, ahead *q)
 {
     float *out[FCS_MR];
-    int64_t fetches = q ? ahead_rows(q) : 0, fetched = 0, calls = 0;
+    int64_t fetches = q ? q->rows : 0, fetched = 0, calls = 0;
     int64_t all = f->points * fcs_divide_up(width, FCS_NR) * (rows / FCS_MR);
     int64_t step = FCS_NR * FCS_MR / rows, share = step * f->sums;
     for (int64_t p = 0; p < f->points; p++)
