@@ -11,13 +11,10 @@
  * one, in the order of their pixels, and a tile's results become a box of the image. The numbers of
  * a tile depend on nothing but its pixels: neither the block nor the strip nor the thread nor the
  * border changes the sequence of operations. */
-#include "cpu/kernels/conv.h"
+#include "cpu/kernels/conv_tiled.h"
 #include "cpu/kernels/rows.h"
-#include "cpu/kernels/tiles.h"
 
 enum {
-    CHUNK = 64,      /* columns that are transformed back at a time */
-    PACK = 16,       /* input channels whose weights are transformed at a time */
     KEPT = 1 << 25,  /* floats of weights that are kept: 128 MB */
     ACROSS = 12,     /* tiles along W that follow one another, then the next row of tiles */
     STRIP = 1 << 20, /* wanted floats of a strip's weights */
@@ -27,51 +24,26 @@ enum {
 };
 
 typedef struct tiled {
+    fcs_tiled_weights u;
     fcs_view in, out;
-    const float *w;
-    int64_t lane_step, k_step, tap_step; /* of w: output channel, input channel, tap */
-    fcs_tiling t[3];
-    fcs_transform forward, weight, back;
-    int64_t points, reads, writes;     /* of all axes */
-    int64_t channels;                  /* of in */
-    int64_t depth;                     /* floats per point and tile: reads x channels as stored */
-    int64_t sums;                      /* products per point and result: reads x channels */
-    int64_t columns, chunk, chunks;    /* per written image; of a chunk, at most */
-    int64_t packed;                    /* output channels, where they are under eight, else 0 */
-    int64_t order[3][FCS_TILE_STRIDE]; /* packed: written images as their pixels lie */
-    bool few;                          /* tiles, and many weights: items are strips of columns */
+    fcs_transform forward, back;
+    int64_t depth; /* floats per point and tile: reads x channels as stored */
+    int64_t chunks;
+    bool few; /* tiles, and many weights: items are strips of columns */
     int64_t tiles, block, plane_in, plane_out;
     int64_t run[MOST_READS];
     fcs_tile_place *place[3];
-    /* The weights, [written image, chunk][point][block of NR columns][kernel, channel][NR]; few: V
-     * of all tiles. */
-    float *shared;
-    int64_t v; /* few and split: the written image that V is for */
+    float *shared; /* the weights; few: V of all tiles */
+    int64_t v;     /* few and split: the written image that V is for */
     float *local;
     size_t local_floats;
 } tiled;
 
-/* Columns of all written images side by side, (image, channel), in whole vectors. */
-static void pack_images(tiled *f, int64_t channels)
-{
-    f->packed = channels;
-    f->columns = (f->writes * channels + FCS_VLEN - 1) / FCS_VLEN * FCS_VLEN;
-    f->writes = 1;
-    for (int k = 0; k < 3; k++) {
-        fcs_tile_place p = fcs_tile_at(&f->t[k], 0);
-        int64_t first = p.write[0];
-        for (int64_t v = 1; v < f->t[k].writes; v++)
-            first = fcs_least(first, p.write[v]);
-        for (int64_t v = 0; v < f->t[k].writes; v++)
-            f->order[k][p.write[v] - first] = v;
-    }
-}
-
 /* Floats of a packed tile's results; a vector may be read behind them. */
 static int64_t packed_results(const tiled *f)
 {
-    int64_t results = (int64_t)f->t[0].results * f->t[1].results * f->t[2].results;
-    return f->packed ? results * f->columns + FCS_VLEN : 0;
+    int64_t results = (int64_t)f->u.t[0].results * f->u.t[1].results * f->u.t[2].results;
+    return f->u.packed ? results * f->u.columns + FCS_VLEN : 0;
 }
 
 /* Floats of them twice: as they are transformed back, and as they lie in the image. */
@@ -82,52 +54,38 @@ static int64_t packed_floats(const tiled *f)
 
 static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3], int threads)
 {
-    bool adjoint = t[0].adjoint;
-    int64_t taps = 1;
-    *f = (tiled){.points = 1, .reads = 1, .writes = 1, .tiles = a->out.n[FCS_N]};
-    for (int i = 0; i < 3; i++) {
-        f->t[i] = t[i];
-        f->points *= t[i].points;
-        f->reads *= t[i].reads;
-        f->writes *= t[i].writes;
+    *f = (tiled){.u = FCS_SYM(tiled_weights_of)(a, t), .tiles = a->out.n[FCS_N]};
+    fcs_tiled_weights *u = &f->u;
+    for (int i = 0; i < 3; i++)
         f->tiles *= t[i].tiles;
-        taps *= t[i].taps;
-    }
-    f->channels = a->in[1].n[adjoint ? FCS_N : FCS_C];
-    f->sums = f->reads * f->channels;
-    f->depth = f->reads * fcs_channel_stride(f->channels);
-    f->columns = fcs_channel_stride(a->out.n[FCS_C]);
-    if (a->out.n[FCS_C] < FCS_TILING_CHANNELS)
-        pack_images(f, a->out.n[FCS_C]);
-    f->few = !f->packed && f->points * f->sums * f->writes * f->columns > KEPT &&
-             f->tiles < f->writes * f->columns;
-    f->chunk = f->packed ? f->columns : CHUNK;
-    while (f->few && f->chunk > FCS_NR && f->points * f->sums * f->chunk > STRIP)
-        f->chunk /= 2;
-    f->chunks = (f->columns + f->chunk - 1) / f->chunk;
+    f->depth = u->reads * fcs_channel_stride(u->channels);
+    f->few = !u->packed && fcs_tiled_floats(u) > KEPT && f->tiles < u->writes * u->columns;
+    while (f->few && u->chunk > FCS_NR && u->points * u->sums * u->chunk > STRIP)
+        u->chunk /= 2;
+    f->chunks = fcs_divide_up(u->columns, u->chunk);
     int64_t block = f->few ? f->tiles : f->tiles / (4 * threads);
     f->block = block >= FCS_TILE_BLOCK ? FCS_TILE_BLOCK : (block / FCS_MR + 1) * FCS_MR;
     f->plane_in = fcs_plane((f->few ? (f->tiles + FCS_MR) : f->block) * f->depth);
-    f->plane_out = fcs_plane(f->block * fcs_least(f->columns, f->chunk));
-    int64_t patch = f->points * fcs_channel_stride(f->channels), pack = taps * PACK * FCS_NR;
-    int64_t item = f->few ? f->points * (f->plane_out + f->sums * f->chunk) + pack
-                          : f->points * (f->plane_in + f->plane_out) + patch + packed_floats(f);
+    f->plane_out = fcs_plane(f->block * fcs_least(u->columns, u->chunk));
+    int64_t patch = u->points * fcs_channel_stride(u->channels),
+            pack = (int64_t)FCS_SYM(tiled_weights_scratch)(u);
+    int64_t item = f->few ? u->points * (f->plane_out + u->sums * u->chunk) + pack
+                          : u->points * (f->plane_in + f->plane_out) + patch + packed_floats(f);
     f->local_floats = (size_t)fcs_most(item, fcs_most(patch, pack));
     f->forward = FCS_SYM(transform_of)(t, FCS_TRANSFORM_IN);
-    f->weight = FCS_SYM(transform_of)(t, FCS_TRANSFORM_WEIGHTS);
     f->back = FCS_SYM(transform_of)(t, FCS_TRANSFORM_OUT);
 }
 
 static size_t tiled_places(const tiled *f)
 {
-    return fcs_lines((size_t)(f->t[0].tiles + f->t[1].tiles + f->t[2].tiles) *
+    return fcs_lines((size_t)(f->u.t[0].tiles + f->u.t[1].tiles + f->u.t[2].tiles) *
                      sizeof(fcs_tile_place));
 }
 
 /* Floats that all threads share: the weights, or V of all tiles. */
 static size_t tiled_shared(const tiled *f)
 {
-    return (size_t)(f->points * (f->few ? f->plane_in : f->sums * f->writes * f->columns));
+    return (size_t)(f->few ? f->u.points * f->plane_in : fcs_tiled_floats(&f->u));
 }
 
 size_t FCS_SYM(conv_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3], int threads)
@@ -138,117 +96,14 @@ size_t FCS_SYM(conv_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3
            (size_t)threads * fcs_lines(f.local_floats * sizeof(float));
 }
 
+static size_t local_each(const tiled *f)
+{
+    return fcs_lines(f->local_floats * sizeof(float)) / sizeof(float);
+}
+
 static float *local_of(const tiled *f, int thread)
 {
-    return f->local + (size_t)thread * (fcs_lines(f->local_floats * sizeof(float)) / sizeof(float));
-}
-
-/* ---- weights ---- */
-
-static int64_t chunk_width(const tiled *f, int64_t chunk)
-{
-    return fcs_least(f->chunk, f->columns - chunk * f->chunk);
-}
-
-/* Where written image v's columns of the chunk begin. */
-static float *chunk_weights(const tiled *f, int64_t v, int64_t chunk)
-{
-    return f->shared + f->points * f->sums * (v * f->columns + chunk * f->chunk);
-}
-
-/* The kernel index of tap j for kernel c (of those that add up) and written image v, or -1: none.
- */
-static int64_t tap_index(const tiled *f, const int64_t c[3], const int64_t v[3], int64_t j)
-{
-    int64_t at[3], index = 0;
-    fcs_split(j, f->t[1].taps, f->t[2].taps, at);
-    for (int i = 0; i < 3; i++) {
-        int64_t tap = fcs_tile_tap(&f->t[i], c[i], v[i], at[i]);
-        if (tap < 0)
-            return -1;
-        index = index * f->t[i].dims.kernel + tap;
-    }
-    return index;
-}
-
-static int64_t taps_of(const tiled *f)
-{
-    return (int64_t)f->t[0].taps * f->t[1].taps * f->t[2].taps;
-}
-
-/* The taps of kernel c and written image v for `n` input channels from k on and `width` columns:
- * y[tap][k][width], zeros where there is no tap. */
-static void pack_taps(const tiled *f, const int64_t c[3], const int64_t v[3], int64_t k, int64_t n,
-                      int64_t first, int64_t width, float *y)
-{
-    int64_t lanes = fcs_least(f->out.shape.n[FCS_C] - first, width);
-    for (int64_t j = 0; j < taps_of(f); j++, y += PACK * width) {
-        int64_t index = tap_index(f, c, v, j);
-        if (index < 0 || lanes <= 0)
-            memset(y, 0, (size_t)(n * width) * sizeof *y);
-        else
-            fcs_pack(y, f->w + index * f->tap_step + k * f->k_step + first * f->lane_step, n,
-                     f->k_step, f->lane_step, lanes, width);
-    }
-}
-
-/* The same of packed columns. */
-static void pack_lanes(const tiled *f, const int64_t c[3], int64_t k, int64_t n, int64_t first,
-                       int64_t width, float *y)
-{
-    int64_t columns = f->t[0].writes * f->t[1].writes * f->t[2].writes * f->packed;
-    memset(y, 0, (size_t)(taps_of(f) * PACK * width) * sizeof *y);
-    for (int64_t lane = 0; lane < fcs_least(columns - first, width); lane++) {
-        int64_t at[3], v[3], image = (first + lane) / f->packed;
-        const float *w = f->w + k * f->k_step + (first + lane) % f->packed * f->lane_step;
-        fcs_split(image, f->t[1].writes, f->t[2].writes, at);
-        for (int i = 0; i < 3; i++)
-            v[i] = f->order[i][at[i]];
-        for (int64_t j = 0; j < taps_of(f); j++) {
-            int64_t index = tap_index(f, c, v, j);
-            for (int64_t i = 0; i < n && index >= 0; i++)
-                y[(j * PACK + i) * width + lane] = w[index * f->tap_step + i * f->k_step];
-        }
-    }
-}
-
-/* All weights of PACK input channels from k on, kernel c, the block of columns at `column`; into
- * its chunk's weights at y. */
-static void pack_block(const tiled *f, int64_t v, int64_t column, int64_t c, int64_t k, float *y,
-                       float *taps)
-{
-    int64_t cs[3], vs[3], n = fcs_least(PACK, f->channels - k);
-    int64_t of = chunk_width(f, column / f->chunk), inside = column % f->chunk;
-    int64_t width = of - inside < FCS_NR ? FCS_VLEN : FCS_NR;
-    int64_t xs[3] = {0, 0, PACK * width}, ys[3] = {0, 0, of * f->sums};
-    for (int i = 1; i >= 0; i--) {
-        xs[i] = xs[i + 1] * f->t[i + 1].taps;
-        ys[i] = ys[i + 1] * f->t[i + 1].points;
-    }
-    fcs_split(c, f->t[1].reads, f->t[2].reads, cs);
-    fcs_split(v, f->t[1].writes, f->t[2].writes, vs);
-    if (f->packed)
-        pack_lanes(f, cs, k, n, column, width, taps);
-    else
-        pack_taps(f, cs, vs, k, n, column, width, taps);
-    y += inside * f->sums + (c * f->channels + k) * width;
-    FCS_SYM(transform)(&f->weight, taps, xs, y, ys, n * width / FCS_VLEN);
-}
-
-static int64_t column_blocks(const tiled *f) { return (f->columns + FCS_NR - 1) / FCS_NR; }
-
-static int64_t pack_groups(const tiled *f) { return (f->channels + PACK - 1) / PACK; }
-
-static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
-{
-    const tiled *f = arg;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t k = i % pack_groups(f) * PACK, rest = i / pack_groups(f);
-        int64_t c = rest % f->reads, at = rest / f->reads % column_blocks(f),
-                v = rest / f->reads / column_blocks(f);
-        pack_block(f, v, at * FCS_NR, c, k, chunk_weights(f, v, at * FCS_NR / f->chunk),
-                   local_of(f, thread));
-    }
+    return f->local + (size_t)thread * local_each(f);
 }
 
 /* ---- tiles ---- */
@@ -263,11 +118,11 @@ typedef struct tile {
  * the second cache. */
 static tile tile_at(const tiled *f, int64_t i)
 {
-    int64_t plane = f->t[1].tiles * f->t[2].tiles, rows = f->t[1].tiles, depth = i / plane;
+    int64_t plane = f->u.t[1].tiles * f->u.t[2].tiles, rows = f->u.t[1].tiles, depth = i / plane;
     int64_t first = i % plane / (rows * ACROSS) * ACROSS;
-    int64_t width = fcs_least(ACROSS, f->t[2].tiles - first), inside = i % plane - first * rows;
-    int64_t at[3] = {depth % f->t[0].tiles, inside / width, first + inside % width};
-    tile t = {.n = depth / f->t[0].tiles, .begins = inside % width == 0};
+    int64_t width = fcs_least(ACROSS, f->u.t[2].tiles - first), inside = i % plane - first * rows;
+    int64_t at[3] = {depth % f->u.t[0].tiles, inside / width, first + inside % width};
+    tile t = {.n = depth / f->u.t[0].tiles, .begins = inside % width == 0};
     for (int k = 0; k < 3; k++)
         t.place[k] = f->place[k] + at[k];
     return t;
@@ -280,7 +135,7 @@ static fcs_tile_box tile_box(const tiled *f, const tile *t, const int64_t c[3], 
     for (int k = 0; k < 3; k++) {
         b.first[k] = t->place[k]->read[v[k]] + c[k];
         b.step[k] = t->place[k]->read_step;
-        b.count[k] = f->t[k].points;
+        b.count[k] = f->u.t[k].points;
     }
     return b;
 }
@@ -288,11 +143,11 @@ static fcs_tile_box tile_box(const tiled *f, const tile *t, const int64_t c[3], 
 /* The tile's pixels transformed: for all written images or, split, for that one. */
 static void tile_in(const tiled *f, const tile *t, const int64_t of[3], float *v, float *patch)
 {
-    int64_t ys[3] = {f->plane_in * f->t[1].points * f->t[2].points, f->plane_in * f->t[2].points,
-                     f->plane_in};
-    for (int64_t i = 0; i < f->reads; i++, v += f->in.cs) {
+    int64_t ys[3] = {f->plane_in * f->u.t[1].points * f->u.t[2].points,
+                     f->plane_in * f->u.t[2].points, f->plane_in};
+    for (int64_t i = 0; i < f->u.reads; i++, v += f->in.cs) {
         int64_t c[3], xs[3];
-        fcs_split(i, f->t[1].reads, f->t[2].reads, c);
+        fcs_split(i, f->u.t[1].reads, f->u.t[2].reads, c);
         fcs_tile_box box = tile_box(f, t, c, of);
         const float *x = fcs_tile_pixels(&f->in, &box, 0, f->in.cs, xs, patch);
         FCS_SYM(transform)(&f->forward, x, xs, v, ys, f->in.cs / FCS_VLEN);
@@ -304,7 +159,7 @@ static void tile_range(const tiled *f, const tile *t, int axis, int64_t v, int64
 {
     const fcs_tile_place *p = t->place[axis];
     *lo = 0;
-    *hi = f->t[axis].results;
+    *hi = f->u.t[axis].results;
     while (*lo < *hi && p->write[v] + p->write_step * *lo < 0)
         ++*lo;
     while (*hi > *lo && p->write[v] + p->write_step * (*hi - 1) >= f->out.shape.n[FCS_D + axis])
@@ -317,14 +172,15 @@ static void tile_out(const tiled *f, const tile *t, const int64_t v[3], const fl
                      int64_t first, int64_t width)
 {
     float y[FCS_TILING_POINTS * FCS_VLEN];
-    int64_t lo[3], hi[3], at = t->n, step = f->out.cs, r1 = f->t[1].results, r2 = f->t[2].results;
-    int64_t xs[3] = {f->plane_out * f->t[1].points * f->t[2].points, f->plane_out * f->t[2].points,
-                     f->plane_out};
+    int64_t lo[3], hi[3], at = t->n, step = f->out.cs, r1 = f->u.t[1].results,
+                          r2 = f->u.t[2].results;
+    int64_t xs[3] = {f->plane_out * f->u.t[1].points * f->u.t[2].points,
+                     f->plane_out * f->u.t[2].points, f->plane_out};
     int64_t ys[3] = {r1 * r2 * FCS_VLEN, r2 * FCS_VLEN, FCS_VLEN}, image[3];
     bool inside = true;
     for (int k = 0; k < 3; k++) {
         tile_range(f, t, k, v[k], &lo[k], &hi[k]);
-        inside = inside && lo[k] == 0 && hi[k] == f->t[k].results;
+        inside = inside && lo[k] == 0 && hi[k] == f->u.t[k].results;
         at = at * f->out.shape.n[FCS_D + k] + t->place[k]->write[v[k]];
     }
     for (int k = 2; k >= 0; step *= f->out.shape.n[FCS_D + k], k--)
@@ -348,8 +204,8 @@ static void tile_out(const tiled *f, const tile *t, const int64_t v[3], const fl
  * side, as do their pixels. What a vector has behind its run is written over by the next. */
 static void packed_box(const tiled *f, const float *y, const int64_t ys[3], float *box)
 {
-    const fcs_tiling *a = f->t;
-    int64_t run = a[2].writes * f->packed;
+    const fcs_tiling *a = f->u.t;
+    int64_t run = a[2].writes * f->u.packed;
     for (int64_t i = 0; i < a[0].results; i++)
         for (int64_t u = 0; u < a[0].writes; u++)
             for (int64_t j = 0; j < a[1].results; j++)
@@ -364,26 +220,26 @@ static void packed_box(const tiled *f, const float *y, const int64_t ys[3], floa
 /* A packed tile's results to the image; y: room for packed_floats(). */
 static void packed_out(const tiled *f, const tile *t, const float *m, float *y)
 {
-    const fcs_tiling *a = f->t;
+    const fcs_tiling *a = f->u.t;
     const int64_t *size = f->out.shape.n + FCS_D;
     int64_t r2 = a[2].results, xs[3] = {f->plane_out * a[1].points * a[2].points,
                                         f->plane_out * a[2].points, f->plane_out};
-    int64_t ys[3] = {f->columns * a[1].results * r2, f->columns * r2, f->columns};
+    int64_t ys[3] = {f->u.columns * a[1].results * r2, f->u.columns * r2, f->u.columns};
     int64_t first[3], lo[3], hi[3], width = r2 * a[2].writes, height = a[1].results * a[1].writes;
     float *box = y + packed_results(f);
-    FCS_SYM(transform)(&f->back, m, xs, y, ys, f->columns / FCS_VLEN);
+    FCS_SYM(transform)(&f->back, m, xs, y, ys, f->u.columns / FCS_VLEN);
     packed_box(f, y, ys, box);
     for (int k = 0; k < 3; k++) {
-        first[k] = t->place[k]->write[f->order[k][0]];
+        first[k] = t->place[k]->write[f->u.order[k][0]];
         lo[k] = fcs_most(0, -first[k]);
         hi[k] = fcs_least(a[k].results * a[k].writes, size[k] - first[k]);
     }
     for (int64_t i = lo[0]; i < hi[0]; i++)
         for (int64_t j = lo[1]; j < hi[1]; j++) {
             int64_t line = (t->n * size[0] + first[0] + i) * size[1] + first[1] + j;
-            fcs_rows_copy(f->out.p + (line * size[2] + first[2] + lo[2]) * f->packed,
-                          box + ((i * height + j) * width + lo[2]) * f->packed,
-                          (hi[2] - lo[2]) * f->packed);
+            fcs_rows_copy(f->out.p + (line * size[2] + first[2] + lo[2]) * f->u.packed,
+                          box + ((i * height + j) * width + lo[2]) * f->u.packed,
+                          (hi[2] - lo[2]) * f->u.packed);
         }
 }
 
@@ -402,17 +258,17 @@ typedef struct ahead {
 static ahead ahead_of(const tiled *f, const tile *now, int64_t count, const tile *next,
                       int64_t coming, int64_t image, int64_t chunk)
 {
-    int64_t part = image * f->chunks + chunk, parts = f->writes * f->chunks;
-    int64_t reads = coming * f->reads * part / parts;
-    int64_t more = coming * f->reads * (part + 1) / parts - reads;
+    int64_t part = image * f->chunks + chunk, parts = f->u.writes * f->chunks;
+    int64_t reads = coming * f->u.reads * part / parts;
+    int64_t more = coming * f->u.reads * (part + 1) / parts - reads;
     ahead q = {.now = now,
                .next = next,
-               .column = chunk * f->chunk,
-               .width = chunk_width(f, chunk),
-               .writes = f->packed ? 0 : count,
+               .column = chunk * f->u.chunk,
+               .width = fcs_chunk_width(&f->u, chunk),
+               .writes = f->u.packed ? 0 : count,
                .reads = reads};
-    q.rows = (q.writes * f->t[0].results + more * f->t[0].points) * f->t[1].results;
-    fcs_split(image, f->t[1].writes, f->t[2].writes, q.image);
+    q.rows = (q.writes * f->u.t[0].results + more * f->u.t[0].points) * f->u.t[1].results;
+    fcs_split(image, f->u.t[1].writes, f->u.t[2].writes, q.image);
     return q;
 }
 
@@ -427,16 +283,16 @@ static void ahead_box(const tiled *f, ahead *q)
         for (int k = 0; k < 3; k++) {
             q->at.first[k] = t->place[k]->write[q->image[k]];
             q->at.step[k] = t->place[k]->write_step;
-            q->at.count[k] = f->t[k].results;
+            q->at.count[k] = f->u.t[k].results;
         }
         return;
     }
-    const tile *t = &q->next[read / f->reads];
-    fcs_split(read % f->reads, f->t[1].reads, f->t[2].reads, c);
+    const tile *t = &q->next[read / f->u.reads];
+    fcs_split(read % f->u.reads, f->u.t[1].reads, f->u.t[2].reads, c);
     q->at = tile_box(f, t, c, q->image);
     for (int k = 1; k < (t->begins ? 2 : 3); k++) {
-        q->at.first[k] += (q->at.count[k] - f->t[k].results) * q->at.step[k];
-        q->at.count[k] = f->t[k].results;
+        q->at.first[k] += (q->at.count[k] - f->u.t[k].results) * q->at.step[k];
+        q->at.count[k] = f->u.t[k].results;
     }
 }
 
@@ -463,18 +319,18 @@ static void block_product(const tiled *f, const float *v, const float *w, int64_
 {
     float *out[FCS_MR];
     int64_t fetches = q ? q->rows : 0, fetched = 0, calls = 0;
-    int64_t all = f->points * fcs_divide_up(width, FCS_NR) * (rows / FCS_MR);
-    int64_t step = FCS_NR * FCS_MR / rows, share = step * f->sums;
-    for (int64_t p = 0; p < f->points; p++)
+    int64_t all = f->u.points * fcs_divide_up(width, FCS_NR) * (rows / FCS_MR);
+    int64_t step = FCS_NR * FCS_MR / rows, share = step * f->u.sums;
+    for (int64_t p = 0; p < f->u.points; p++)
         for (int64_t at = 0; at < width; at += FCS_NR) {
-            const float *now = w + (p * width + at) * f->sums;
-            const float *coming = now + fcs_least(FCS_NR, width - at) * f->sums;
+            const float *now = w + (p * width + at) * f->u.sums;
+            const float *coming = now + fcs_least(FCS_NR, width - at) * f->u.sums;
             for (int64_t r = 0; r < rows; r += FCS_MR, coming += share) {
                 for (calls++; fetched * all < fetches * calls; fetched++)
                     ahead_row(f, q);
                 for (int i = 0; i < FCS_MR; i++)
                     out[i] = m + p * f->plane_out + (r + i) * width;
-                fcs_tile_runs(f->reads, f->run, f->channels, v + p * f->plane_in + r * f->depth,
+                fcs_tile_runs(f->u.reads, f->run, f->u.channels, v + p * f->plane_in + r * f->depth,
                               f->depth, now, width - at < FCS_NR ? FCS_VLEN : FCS_NR, out, at,
                               false, coming, step);
             }
@@ -487,15 +343,15 @@ static void block_results(const tiled *f, const tile *t, int64_t count, int64_t 
                           int64_t chunk, const float *v, const float *w, float *m, float *y,
                           ahead *q)
 {
-    int64_t written[3], width = chunk_width(f, chunk),
+    int64_t written[3], width = fcs_chunk_width(&f->u, chunk),
                         rows = (count + FCS_MR - 1) / FCS_MR * FCS_MR;
-    fcs_split(image, f->t[1].writes, f->t[2].writes, written);
+    fcs_split(image, f->u.t[1].writes, f->u.t[2].writes, written);
     block_product(f, v, w, rows, width, m, q);
     for (int64_t k = 0; k < count; k++)
-        if (f->packed)
+        if (f->u.packed)
             packed_out(f, &t[k], m + k * width, y);
         else
-            tile_out(f, &t[k], written, m + k * width, chunk * f->chunk, width);
+            tile_out(f, &t[k], written, m + k * width, chunk * f->u.chunk, width);
 }
 
 /* The block's tiles from `first` on; how many there are. */
@@ -511,7 +367,7 @@ static int64_t block_tiles(const tiled *f, int64_t first, tile t[FCS_TILE_BLOCK]
 static void fill_rows(const tiled *f, int64_t count, float *v)
 {
     int64_t rows = (count + FCS_MR - 1) / FCS_MR * FCS_MR;
-    for (int64_t p = 0; p < f->points && rows > count; p++)
+    for (int64_t p = 0; p < f->u.points && rows > count; p++)
         memset(v + p * f->plane_in + count * f->depth, 0,
                (size_t)((rows - count) * f->depth) * sizeof *v);
 }
@@ -519,20 +375,21 @@ static void fill_rows(const tiled *f, int64_t count, float *v)
 static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const tiled *f = arg;
-    float *v = local_of(f, thread), *m = v + f->points * f->plane_in,
-          *y = m + f->points * f->plane_out, *patch = y + packed_floats(f);
+    float *v = local_of(f, thread), *m = v + f->u.points * f->plane_in,
+          *y = m + f->u.points * f->plane_out, *patch = y + packed_floats(f);
     for (int64_t item = begin; item < end; item++) {
         tile t[FCS_TILE_BLOCK], next[FCS_TILE_BLOCK];
         int64_t count = block_tiles(f, item * f->block, t);
         int64_t coming = item + 1 < end ? block_tiles(f, (item + 1) * f->block, next) : 0;
         fill_rows(f, count, v);
-        for (int64_t i = 0; i < f->writes * f->chunks; i++) {
+        for (int64_t i = 0; i < f->u.writes * f->chunks; i++) {
             int64_t image = i / f->chunks, chunk = i % f->chunks, written[3];
-            fcs_split(image, f->t[1].writes, f->t[2].writes, written);
-            for (int64_t k = 0; k < count && (i == 0 || (f->t[0].split && chunk == 0)); k++)
+            fcs_split(image, f->u.t[1].writes, f->u.t[2].writes, written);
+            for (int64_t k = 0; k < count && (i == 0 || (f->u.t[0].split && chunk == 0)); k++)
                 tile_in(f, &t[k], written, v + k * f->depth, patch);
             ahead q = ahead_of(f, t, count, next, coming, image, chunk);
-            block_results(f, t, count, image, chunk, v, chunk_weights(f, image, chunk), m, y, &q);
+            block_results(f, t, count, image, chunk, v,
+                          f->shared + fcs_chunk_at(&f->u, image, chunk), m, y, &q);
         }
     }
 }
@@ -543,7 +400,7 @@ static void pixel_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const tiled *f = arg;
     int64_t written[3];
-    fcs_split(f->v, f->t[1].writes, f->t[2].writes, written);
+    fcs_split(f->v, f->u.t[1].writes, f->u.t[2].writes, written);
     for (int64_t i = begin; i < end; i++) {
         tile t = tile_at(f, i);
         tile_in(f, &t, written, f->shared + i * f->depth, local_of(f, thread));
@@ -554,14 +411,11 @@ static void pixel_items(void *arg, int64_t begin, int64_t end, int thread)
 static void strip_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const tiled *f = arg;
-    float *m = local_of(f, thread), *w = m + f->points * f->plane_out,
-          *taps = w + f->points * f->sums * f->chunk;
+    float *m = local_of(f, thread), *w = m + f->u.points * f->plane_out,
+          *taps = w + f->u.points * f->u.sums * f->u.chunk;
     for (int64_t item = begin; item < end; item++) {
         int64_t image = f->v + item / f->chunks, chunk = item % f->chunks;
-        for (int64_t at = 0; at < chunk_width(f, chunk); at += FCS_NR)
-            for (int64_t c = 0; c < f->reads; c++)
-                for (int64_t k = 0; k < f->channels; k += PACK)
-                    pack_block(f, image, chunk * f->chunk + at, c, k, w, taps);
+        FCS_SYM(tiled_weights_chunk)(&f->u, image, chunk, w, taps);
         for (int64_t first = 0; first < f->tiles; first += f->block) {
             tile t[FCS_TILE_BLOCK];
             int64_t count = block_tiles(f, first, t);
@@ -575,34 +429,28 @@ void FCS_SYM(conv_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3])
 {
     tiled f;
     tiled_init(&f, call->args, t, fcs_team_size(call->team));
-    bool adjoint = t[0].adjoint;
-    int64_t taps = t[0].dims.kernel * t[1].dims.kernel * t[2].dims.kernel;
     fcs_tile_place *place = call->scratch;
     f.in = call->in[0];
     f.out = call->out;
-    f.w = call->in[1].p;
-    f.tap_step = call->in[1].cs;
-    f.lane_step = adjoint ? 1 : taps * f.tap_step;
-    f.k_step = adjoint ? taps * f.tap_step : 1;
+    f.u.w = call->in[1].p;
     for (int k = 0; k < 3; k++) {
         f.place[k] = place;
         for (int64_t i = 0; i < t[k].tiles; i++)
             *place++ = fcs_tile_at(&t[k], i);
     }
-    for (int64_t i = 0; i < f.reads; i++)
+    for (int64_t i = 0; i < f.u.reads; i++)
         f.run[i] = i * f.in.cs;
     f.shared = (float *)(void *)((char *)call->scratch + tiled_places(&f));
     f.local = f.shared + fcs_lines(tiled_shared(&f) * sizeof(float)) / sizeof(float);
     if (!f.few) {
-        fcs_parallel(call->team, f.writes * column_blocks(&f) * f.reads * pack_groups(&f), 1,
-                     pack_items, &f);
+        FCS_SYM(tiled_weights_all)(&f.u, call->team, f.shared, f.local, local_each(&f));
         int64_t items = fcs_divide_up(f.tiles, f.block), runs = RUNS * fcs_team_size(call->team);
         fcs_parallel(call->team, items, fcs_most(1, fcs_least(RUN, items / runs)), tile_items, &f);
         return;
     }
     fill_rows(&f, f.tiles, f.shared);
-    for (f.v = 0; f.v < (t[0].split ? f.writes : 1); f.v++) {
+    for (f.v = 0; f.v < (t[0].split ? f.u.writes : 1); f.v++) {
         fcs_parallel(call->team, f.tiles, 1, pixel_items, &f);
-        fcs_parallel(call->team, (t[0].split ? 1 : f.writes) * f.chunks, 1, strip_items, &f);
+        fcs_parallel(call->team, (t[0].split ? 1 : f.u.writes) * f.chunks, 1, strip_items, &f);
     }
 }

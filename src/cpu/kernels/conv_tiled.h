@@ -1,0 +1,50 @@
+/* conv_tiled.h: the weights of conv and conv_dx by minimal filtering, as the products read them. */
+#ifndef FCS_CONV_TILED_H
+#define FCS_CONV_TILED_H
+
+#include "cpu/kernels/conv.h"
+#include "cpu/kernels/tiles.h"
+
+/* U[written image, chunk][point][block of NR columns][kernel, channel][NR]. */
+typedef struct fcs_tiled_weights {
+    const float *w;
+    int64_t lane_step, k_step, tap_step; /* of w: output channel, input channel, tap */
+    int64_t lanes;                       /* output channels */
+    fcs_tiling t[3];
+    fcs_transform transform;
+    int64_t points, reads, writes;     /* of all axes; of packed columns one image is written */
+    int64_t channels;                  /* read */
+    int64_t sums;                      /* products per point and result: reads x channels */
+    int64_t columns, chunk;            /* per written image; of a chunk, at most */
+    int64_t packed;                    /* output channels, where they are under eight, else 0 */
+    int64_t order[3][FCS_TILE_STRIDE]; /* packed: written images as their pixels lie */
+} fcs_tiled_weights;
+
+/* `w` is set by the caller before weights are transformed. */
+fcs_tiled_weights FCS_SYM(tiled_weights_of)(const fcs_apply_args *a, const fcs_tiling t[3]);
+/* Floats of scratch for one thread that transforms. */
+size_t FCS_SYM(tiled_weights_scratch)(const fcs_tiled_weights *u);
+/* All of them to y; the threads' scratch lies `each` floats apart. */
+void FCS_SYM(tiled_weights_all)(const fcs_tiled_weights *u, fcs_team *team, float *y,
+                                float *scratch, size_t each);
+/* Those of one chunk of written image v. */
+void FCS_SYM(tiled_weights_chunk)(const fcs_tiled_weights *u, int64_t v, int64_t chunk, float *y,
+                                  float *scratch);
+
+static inline int64_t fcs_tiled_floats(const fcs_tiled_weights *u)
+{
+    return u->points * u->sums * u->writes * u->columns;
+}
+
+static inline int64_t fcs_chunk_width(const fcs_tiled_weights *u, int64_t chunk)
+{
+    return fcs_least(u->chunk, u->columns - chunk * u->chunk);
+}
+
+/* Where written image v's columns of the chunk begin, in floats. */
+static inline int64_t fcs_chunk_at(const fcs_tiled_weights *u, int64_t v, int64_t chunk)
+{
+    return u->points * u->sums * (v * u->columns + chunk * u->chunk);
+}
+
+#endif
