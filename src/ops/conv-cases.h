@@ -49,6 +49,8 @@ static const char *const conv_cases[] = {
     "in=9x6x1x5x4,40x6x1x3x2 stride=1,2,1 pad_lo=0,1,1 pad_hi=0,1,0", /* samples in a box */
     "in=1x7x1x70x70,16x7x1x5x5 dilation=1,17,17 pad_lo=0,3,3 pad_hi=0,3,3",
     "in=2x272x1x4x5,300x272x1x3x3 stride=1,2,1 dilation=1,1,2 pad_lo=0,1,2 pad_hi=0,1,3 form=1",
+    "in=2x19x1x4x27,4x19x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1", /* few results: blocks by four */
+    "in=1x16x1x5x23,5x16x1x1x4 pad_lo=0,0,2 pad_hi=0,0,1", /* by three and two */
     NULL,
 };
 static const char *const conv_dx_cases[] = {
@@ -117,6 +119,8 @@ static const char *const conv_dx_cases[] = {
     "in=1x16x1x6x7,16x6x1x7x3 stride=1,4,1 pad_lo=0,2,1 pad_hi=0,1,1 form=1,4,2",
     "in=1x40x3x5x4,40x7x6x6x6 stride=4 pad_lo=3,1,0 pad_hi=2,0,4 form=2",
     "in=1x32x10x9x9,32x3x4x4x4 stride=2 pad_lo=3 pad_hi=3",
+    "in=2x19x1x4x27,19x4x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 size=1,4,27",
+    "in=1x16x1x5x23,16x5x1x1x4 pad_lo=0,0,2 pad_hi=0,0,1 size=1,5,23",
     NULL,
 };
 static const char *const conv_dw_cases[] = {
@@ -164,6 +168,8 @@ static const char *const conv_dw_cases[] = {
     "in=1x7x1x70x70,1x16x1x8x8 dilation=1,17,17 pad_lo=0,3,3 pad_hi=0,3,3 size=1,5,5",
     "in=2x272x1x4x5,2x300x1x2x6 stride=1,2,1 dilation=1,1,2 pad_lo=0,1,2 pad_hi=0,1,3 size=1,3,3 "
     "form=1",
+    "in=2x19x1x4x27,2x4x1x4x27 pad_lo=0,1,1 pad_hi=0,1,1 size=1,3,3",
+    "in=1x16x1x5x23,1x5x1x5x23 pad_lo=0,0,2 pad_hi=0,0,1 size=1,1,4",
     NULL,
 };
 static const char *const conv_bench[] = {

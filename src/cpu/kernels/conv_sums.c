@@ -2,16 +2,17 @@
  * lanes over input channels.
  *
  * A block is some pixels of a row by all or some outputs, a vector of sums each, so that a vector
- * of the image meets several of the weights and the reverse; lanes are added up at the end. Sums
- * run over taps in ascending order of what they read, then channels; taps outside the image are
- * left out, as if they were added as zeros. So a pixel's bits depend on its own inputs only. */
+ * of the image meets several of the weights and the reverse; lanes are added up at the end.
+ * Meanwhile the row is fetched that the next row of outputs reads besides. Sums run over taps in
+ * ascending order of what they read, then channels; taps outside the image are left out, as if they
+ * were added as zeros. So a pixel's bits depend on its own inputs only. */
 #include "cpu/cpu.h"
 #include "ops/axis.h"
 #include "cpu/kernels/conv.h"
 #include "cpu/kernels/simd.h"
 
 enum {
-    SUMS = 12, /* vectors of sums of a block, at most */
+    SUMS = FCS_MR * FCS_NV, /* vectors of sums of a block, at most */
     SLOTS = (SUMS + FCS_VLEN - 1) / FCS_VLEN * FCS_VLEN,
     ROWS = 4 /* output rows of a work item */
 };
@@ -103,6 +104,7 @@ typedef struct row {
     float *out;
     int64_t out_step;
     int64_t lanes;
+    const float *ahead; /* as `in`, the row that the next output row reads besides, or NULL */
 } row;
 
 /* Pixels q, q + 1 .. of outputs o, o + 1 .., taps t_lo to t_hi along W. */
@@ -145,15 +147,28 @@ FCS_INLINE void block(const row *r, int64_t q, int64_t o, int64_t t_lo, int64_t 
             r->out[(q + m) * r->out_step + o + i] = totals[i * pixels + m];
 }
 
-/* All outputs of so many pixels: three at a time, or one. */
-FCS_INLINE void blocks(const row *r, int64_t outputs, int64_t q, int64_t t_lo, int64_t t_hi,
-                       const int pixels)
+/* Outputs of a block where so many are left: none is left alone, whose sums would be too few to
+ * follow one another without waiting. */
+FCS_INLINE int64_t group(int64_t left, const int most)
 {
-    int64_t o = 0;
-    for (; o + 3 <= outputs; o += 3)
-        block(r, q, o, t_lo, t_hi, pixels, 3);
-    for (; o < outputs; o++)
-        block(r, q, o, t_lo, t_hi, pixels, 1);
+    return left <= most ? left : left == most + 1 && most > 2 ? most - 1 : most;
+}
+
+/* All outputs of so many pixels, at most so many of them at a time. */
+FCS_INLINE void blocks(const row *r, int64_t outputs, int64_t q, int64_t t_lo, int64_t t_hi,
+                       const int pixels, const int most)
+{
+    for (int64_t o = 0, n; o < outputs; o += n) {
+        n = group(outputs - o, most);
+        if (most == 4 && n == 4)
+            block(r, q, o, t_lo, t_hi, pixels, 4);
+        else if (most >= 3 && n == 3)
+            block(r, q, o, t_lo, t_hi, pixels, 3);
+        else if (most >= 2 && n == 2)
+            block(r, q, o, t_lo, t_hi, pixels, 2);
+        else
+            block(r, q, o, t_lo, t_hi, pixels, 1);
+    }
 }
 
 /* q from which on, and up to which, tap `t` lies inside the image. */
@@ -184,7 +199,40 @@ static void edge(const row *r, int64_t outputs, int64_t q)
 {
     int64_t lo, hi;
     taps_inside(&r->axis, q, &lo, &hi);
-    blocks(r, outputs, q, lo, hi, 1);
+    blocks(r, outputs, q, lo, hi, 1, 3);
+}
+
+/* Fetches what so many pixels read last of the row ahead. */
+FCS_INLINE void fetch(const row *r, int64_t q, const int pixels)
+{
+    const fcs_axis *a = &r->axis;
+    if (!r->ahead)
+        return;
+    const float *x = r->ahead + (a->reach * q + a->offset + a->spread * (a->taps - 1)) * r->step;
+    for (int64_t i = 0; i < pixels * a->reach * r->step; i += 16)
+        __builtin_prefetch(x + i);
+}
+
+/* Pixels q .. hi - 1 in blocks of so many; the first behind them. */
+FCS_INLINE int64_t run_blocks(const row *r, int64_t outputs, int64_t q, int64_t hi,
+                              const int pixels, const int most)
+{
+    for (; q + pixels <= hi; q += pixels) {
+        fetch(r, q, pixels);
+        blocks(r, outputs, q, 0, r->axis.taps, pixels, most);
+    }
+    return q;
+}
+
+/* The widest blocks that the registers hold. */
+FCS_INLINE int64_t run_wide(const row *r, int64_t outputs, int64_t q, int64_t hi)
+{
+    if (SUMS == 24)
+        return outputs == 4 || outputs == 7 ? run_blocks(r, outputs, q, hi, 5, 4)
+                                            : run_blocks(r, outputs, q, hi, 8, 3);
+    return outputs == 1                   ? run_blocks(r, outputs, q, hi, 8, 1)
+           : outputs == 2 || outputs == 4 ? run_blocks(r, outputs, q, hi, 6, 2)
+                                          : q;
 }
 
 static void run_row(const row *r, int64_t outputs)
@@ -195,11 +243,8 @@ static void run_row(const row *r, int64_t outputs)
     lo = lo < hi ? lo : hi;
     for (; q < lo; q++)
         edge(r, outputs, q);
-    if (outputs == 1)
-        for (; q + 8 <= hi; q += 8)
-            block(r, q, 0, 0, a->taps, 8, 1);
-    for (; q + 4 <= hi; q += 4)
-        blocks(r, outputs, q, 0, a->taps, 4);
+    q = run_wide(r, outputs, q, hi);
+    q = run_blocks(r, outputs, q, hi, 4, 3);
     for (; q < a->count; q++)
         edge(r, outputs, q);
 }
@@ -218,6 +263,10 @@ static void output_row(const sums *f, int64_t n, int64_t z, int64_t y)
     r.in = f->in.p +
            ((n * in[0] + az->reach * qz + az->offset) * in[1] + ay->reach * qy + ay->offset) *
                row_floats;
+    int64_t below = ay->reach * (qy + 1) + ay->offset + ay->spread * (ay->taps - 1);
+    if (below >= 0 && below < ay->size)
+        r.ahead =
+            r.in + (az->taps - 1) * r.z_step + (ay->taps - 1) * r.y_step + ay->reach * row_floats;
     taps_inside(az, qz, &r.z_lo, &r.z_hi);
     taps_inside(ay, qy, &r.y_lo, &r.y_hi);
     float *to = f->out.p + ((n * out[0] + z) * out[1] + y) * out[2] * f->out.cs;
@@ -228,6 +277,7 @@ static void output_row(const sums *f, int64_t n, int64_t z, int64_t y)
         r.out = to + r.axis.start * f->out.cs;
         r.out_step = r.axis.step * f->out.cs;
         run_row(&r, f->outputs);
+        r.ahead = NULL;
     }
 }
 
