@@ -51,6 +51,7 @@ static const char *const conv_cases[] = {
     "in=2x272x1x4x5,300x272x1x3x3 stride=1,2,1 dilation=1,1,2 pad_lo=0,1,2 pad_hi=0,1,3 form=1",
     "in=2x19x1x4x27,4x19x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1", /* few results: blocks by four */
     "in=1x16x1x5x23,5x16x1x1x4 pad_lo=0,0,2 pad_hi=0,0,1", /* by three and two */
+    "in=1x3x1x9x14,70x3x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1", /* few channels to many */
     NULL,
 };
 static const char *const conv_dx_cases[] = {
@@ -121,6 +122,7 @@ static const char *const conv_dx_cases[] = {
     "in=1x32x10x9x9,32x3x4x4x4 stride=2 pad_lo=3 pad_hi=3",
     "in=2x19x1x4x27,19x4x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 size=1,4,27",
     "in=1x16x1x5x23,16x5x1x1x4 pad_lo=0,0,2 pad_hi=0,0,1 size=1,5,23",
+    "in=1x70x1x9x14,70x3x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 size=1,9,14",
     NULL,
 };
 static const char *const conv_dw_cases[] = {
@@ -170,6 +172,7 @@ static const char *const conv_dw_cases[] = {
     "form=1",
     "in=2x19x1x4x27,2x4x1x4x27 pad_lo=0,1,1 pad_hi=0,1,1 size=1,3,3",
     "in=1x16x1x5x23,1x5x1x5x23 pad_lo=0,0,2 pad_hi=0,0,1 size=1,1,4",
+    "in=1x3x1x9x14,1x70x1x9x14 pad_lo=0,1,1 pad_hi=0,1,1 size=1,3,3",
     NULL,
 };
 static const char *const conv_bench[] = {

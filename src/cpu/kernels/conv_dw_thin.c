@@ -4,17 +4,21 @@
  *                k = (tap, channel)
  *
  * A is the thin image: x or, where that has more channels, gy, over the phases of the adjoint. A
- * register tile is MR values of k by NR lanes; its sums stay in registers over a box of pixels, and
- * B is read where it lies unless it is thin as well. Boxes are fixed by the problem; they are added
- * up in order within a part, parts in order at the end. */
+ * register tile is MR values of k by NR lanes, or half as many by twice the lanes; its sums stay in
+ * registers over a box of pixels, and B is read where it lies unless it is thin as well. Boxes are
+ * fixed by the problem; they are added up in order within a part, parts in order at the end. */
 #include "cpu/kernels/thin.h"
 
 enum {
-    PIXELS = 128,         /* of a box, at most: what tiles read again stays near */
-    SUM_FLOATS = 1 << 16, /* wanted size of a work item's sums */
-    PARTS = 16,           /* work items wanted, by parts of the pixels if need be */
-    PART_BOXES = 16,      /* of a part, at least, so that adding it pays */
-    PART_FLOATS = 1 << 21 /* of all parts' results */
+    PIXELS = 128,          /* of a box, at most: what tiles read again stays near */
+    SUM_FLOATS = 1 << 16,  /* wanted size of a work item's sums */
+    PARTS = 16,            /* work items wanted, by parts of the pixels if need be */
+    PART_BOXES = 16,       /* of a part, at least, so that adding it pays */
+    PART_FLOATS = 1 << 21, /* of all parts' results */
+    /* a tile that loads less where registers are many: fewer values by more lanes */
+    WIDE_NV = FCS_MR == 12 ? 2 * FCS_NV : FCS_NV,
+    WIDE_MR = FCS_MR * FCS_NV / WIDE_NV,
+    WIDE = WIDE_NV * FCS_VLEN
 };
 
 typedef struct phase {
@@ -73,7 +77,7 @@ static void dw_init(dw *w, const fcs_apply_args *a)
         w->pixels = fcs_most(w->pixels, fcs_thin_box_pixels(&p.cut));
     }
     w->span = SUM_FLOATS / fcs_most(1, w->tiles * FCS_MR * FCS_NR);
-    w->span = fcs_least(fcs_most(1, w->span) * FCS_NR, w->columns);
+    w->span = fcs_least(fcs_divide_up(fcs_most(1, w->span) * FCS_NR, WIDE) * WIDE, w->columns);
     w->spans = fcs_divide_up(w->columns, w->span);
     w->parts.floats = fcs_shape_floats(a->out);
     w->parts.n =
@@ -115,42 +119,67 @@ typedef struct pixels {
 
 /* sum[m][lane] += over the pixels A[offset[m]] * B[at + lane]; mr and nv are literals. */
 FCS_INLINE void sum_tile(const pixels *p, const int64_t *offset, int64_t at, float *sum,
-                         const int mr, const int nv)
+                         const unsigned mr, const unsigned nv)
 {
-    fcs_tile acc;
-    fcs_tile_zero(acc, nv);
+    fcs_vf acc[FCS_MR * FCS_NV];
+    FCS_UNROLL
+    for (unsigned i = 0; i < mr * nv; i++)
+        acc[i] = (fcs_vf){0};
     for (int64_t q = 0; q < p->count; q++) {
         const float *a = p->read[q], *b = p->lanes[q] + at;
+        fcs_vf lanes[WIDE_NV];
         if (p->ahead)
             __builtin_prefetch(p->ahead[q] + p->line);
-        FCS_TILE_PRODUCT(acc, mr, nv, b, a[offset[m]]);
+        FCS_UNROLL
+        for (unsigned v = 0; v < nv; v++)
+            lanes[v] = fcs_vload(b + v * FCS_VLEN);
+        FCS_UNROLL
+        for (unsigned m = 0; m < mr; m++) {
+            fcs_vf x = fcs_vset(a[offset[m]]);
+            FCS_UNROLL
+            for (unsigned v = 0; v < nv; v++)
+                acc[m * nv + v] = fcs_vfma(x, lanes[v], acc[m * nv + v]);
+        }
     }
-    fcs_tile_add(acc, mr, nv, sum, nv * FCS_VLEN);
+    FCS_UNROLL
+    for (unsigned i = 0; i < mr * nv; i++)
+        fcs_vstore(sum + i * FCS_VLEN, fcs_vload(sum + i * FCS_VLEN) + acc[i]);
 }
 
 typedef void tile_function(const pixels *p, const int64_t *offset, int64_t at, float *sum);
-#define FCS_DW_TILE(name, mr, nv)                                                                  \
+#define TILE(name, mr, nv)                                                                         \
     static void name(const pixels *p, const int64_t *offset, int64_t at, float *sum)               \
     {                                                                                              \
         sum_tile(p, offset, at, sum, mr, nv);                                                      \
     }
-FCS_TILE_SIZES(FCS_DW_TILE)
+FCS_TILE_SIZES(TILE)
+TILE(wide_third, WIDE_MR / 3, WIDE_NV)
+TILE(wide_two_thirds, WIDE_MR * 2 / 3, WIDE_NV)
+TILE(wide_full, WIDE_MR, WIDE_NV)
+static tile_function *const wide_functions[3] = {wide_third, wide_two_thirds, wide_full};
 
-/* All values of the box's pixels for lanes first .. first + width - 1; sums [block of NR
- * lanes][value][NR]. Meanwhile those of the next box are fetched, a cache line of each pixel with
+/* Lanes of the next block where so many are left. */
+static int64_t block_lanes(int64_t left) { return left >= WIDE ? WIDE : fcs_least(FCS_NR, left); }
+
+/* All values of the box's pixels for lanes first .. first + width - 1; sums [block of
+ * lanes][value][lane]. Meanwhile those of the next box are fetched, a cache line of each pixel with
  * each tile. */
 static void sum_box(const phase *p, pixels *x, const pixels *next, int64_t first, int64_t width,
                     float *sums)
 {
     x->line = first;
-    for (int64_t at = 0; at < width; at += FCS_NR)
-        for (int64_t k = 0; k < p->values; k += FCS_MR, x->line += 16) {
-            int64_t lanes = fcs_least(FCS_NR, width - at), rows = fcs_least(FCS_MR, p->values - k);
+    for (int64_t at = 0, lanes; at < width; at += lanes) {
+        lanes = block_lanes(width - at);
+        int64_t mr = lanes == WIDE ? WIDE_MR : FCS_MR;
+        tile_function *const *functions =
+            lanes == WIDE ? wide_functions : tile_functions[lanes == FCS_NR];
+        for (int64_t k = 0; k < p->values; k += mr, x->line += 16) {
+            int64_t rows = fcs_least(mr, p->values - k);
             x->ahead = x->line < first + width && next->count >= x->count ? next->lanes : NULL;
-            tile_functions[lanes == FCS_NR][(rows * 3 - 1) / FCS_MR](x, p->offset + k, first + at,
-                                                                     sums);
-            sums += FCS_MR * lanes;
+            functions[(rows * 3 - 1) / mr](x, p->offset + k, first + at, sums + k * lanes);
         }
+        sums += p->tiles * FCS_MR * lanes;
+    }
 }
 
 /* The pixels' lanes one after another in the panel, whose other lanes are zero. */
@@ -169,8 +198,8 @@ static void write_sums(const dw *w, const phase *p, int64_t first, int64_t width
 {
     int64_t filter = w->dims[0].kernel * w->dims[1].kernel * w->dims[2].kernel * w->out.cs;
     int64_t lane_step = w->swapped ? 1 : filter, value_step = w->swapped ? filter : 1;
-    for (int64_t at = first; at < first + width; at += FCS_NR) {
-        int64_t lanes = fcs_least(FCS_NR, first + width - at);
+    for (int64_t at = first, lanes; at < first + width; at += lanes) {
+        lanes = block_lanes(first + width - at);
         for (int64_t k = 0; k < p->values; k++) {
             float *y = out + fcs_thin_kernel(&p->cut, w->dims, k / w->a_channels) * w->out.cs +
                        k % w->a_channels * value_step;
@@ -215,6 +244,8 @@ static void dw_item(const dw *w, const phase *p, int64_t i, char *local)
         if (w->panel)
             copy_panel(w, now, panel);
         fcs_thin_copy(&p->cut, &b, &w->a, copy);
+        if (q + 1 < end)
+            fcs_thin_fetch(&p->cut, q + 1, &w->a);
         sum_box(p, now, next, first, width, sums);
     }
     write_sums(w, p, first, width, sums, fcs_dw_part(&w->parts, part));

@@ -160,6 +160,28 @@ static inline void fcs_thin_copy(const fcs_thin_phase *p, const fcs_thin_box *b,
                              y + n * p->copy[0] * p->copy[1] * p->copy[2] * p->channels);
 }
 
+/* Fetches what box i reads of the image into the second cache. */
+FCS_INLINE void fcs_thin_fetch(const fcs_thin_phase *p, int64_t i, const fcs_view *image)
+{
+    fcs_thin_box b = fcs_thin_box_at(p, i);
+    const fcs_axis *x = p->axis;
+    int64_t reads[3], lo = fcs_most(0, x[2].reach * b.first[3] + x[2].offset);
+    fcs_thin_reads(p, b.size, reads);
+    int64_t hi = fcs_least(x[2].size,
+                           x[2].reach * b.first[3] + x[2].offset + (reads[2] - 1) * p->gap[2] + 1);
+    for (int64_t k = 0; k < b.size[0] * reads[0] * reads[1]; k++) {
+        int64_t n = b.first[0] + k / (reads[0] * reads[1]);
+        int64_t z = x[0].reach * b.first[1] + x[0].offset + k / reads[1] % reads[0] * p->gap[0];
+        int64_t y = x[1].reach * b.first[2] + x[1].offset + k % reads[1] * p->gap[1];
+        if (z < 0 || z >= x[0].size || y < 0 || y >= x[1].size)
+            continue;
+        const float *line =
+            image->p + ((n * x[0].size + z) * x[1].size + y) * x[2].size * p->channels;
+        for (int64_t at = lo * p->channels; at < hi * p->channels; at += 16)
+            __builtin_prefetch(line + at, 0, 2);
+    }
+}
+
 /* Where each pixel's first tap lies in the copy and where the pixel lies in the written image; how
  * many there are. */
 static inline int64_t fcs_thin_places(const fcs_thin_phase *p, const fcs_thin_box *b,
