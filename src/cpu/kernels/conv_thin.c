@@ -3,10 +3,14 @@
  * out[q, co] = sum over k = (tap, ci) of in[reach * q + offset + spread * tap, ci] * w[k, co]
  *
  * A work item is a box of results. A register tile is any MR results of it; the places of products
- * in the copy are a table too, so that the whole sum is one loop. */
+ * in the copy are a table too, so that the whole sum is one loop. Meanwhile the next tile's lines
+ * of the result are fetched where it is large, since they are read before they are written. */
 #include "cpu/kernels/thin.h"
 
-enum { PIXELS = 1024 }; /* results of a box, at most */
+enum {
+    PIXELS = 1024,         /* results of a box, at most */
+    FETCH_FLOATS = 1 << 22 /* least size of a result whose lines are fetched */
+};
 
 typedef struct phase {
     fcs_thin_phase cut;
@@ -24,7 +28,8 @@ typedef struct thin {
     fcs_conv_dims dims[3];
     bool adjoint;
     phase *phases;
-    int64_t n_phases, room;
+    int64_t n_phases, room, threads;
+    bool fetch;  /* lines of the result before they are written */
     char *local; /* of each thread: copy, a row that nobody reads, tables */
     int64_t pixels, copy;
     size_t local_bytes;
@@ -43,6 +48,8 @@ static void thin_init(thin *f, const fcs_apply_args *a, int threads, bool adjoin
     fcs_shape w = a->in[1], x = adjoint ? a->out : a->in[0], y = adjoint ? a->in[0] : a->out;
     int64_t pixels = fcs_shape_count(a->out) / a->out.n[FCS_C];
     *f = (thin){.adjoint = adjoint,
+                .threads = threads,
+                .fetch = fcs_shape_floats(a->out) >= FETCH_FLOATS,
                 .channels = w.n[adjoint ? FCS_N : FCS_C],
                 .columns = fcs_channel_stride(a->out.n[FCS_C])};
     f->room = fcs_most(FCS_MR, fcs_least(PIXELS, pixels / (4 * threads)));
@@ -52,7 +59,7 @@ static void thin_init(thin *f, const fcs_apply_args *a, int threads, bool adjoin
     for (int64_t i = 0; i < f->n_phases; i++) {
         phase p = phase_of(f, a, i);
         f->copy = fcs_most(f->copy, fcs_thin_copy_floats(&p.cut));
-        f->pixels = fcs_most(f->pixels, fcs_thin_box_pixels(&p.cut) + FCS_MR);
+        f->pixels = fcs_most(f->pixels, fcs_thin_box_pixels(&p.cut) + 2 * FCS_MR);
     }
     f->local_bytes = fcs_lines((size_t)(f->copy + f->columns) * sizeof(float)) +
                      2 * fcs_lines((size_t)f->pixels * sizeof(float *));
@@ -105,35 +112,41 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
 
 /* MR results, nv vectors of columns from `column` on; nv is a literal. */
 FCS_INLINE void sum_tile(const phase *p, const float *const *read, const int nv, float *const *out,
-                         int64_t column)
+                         int64_t column, bool fetch)
 {
     const float *b = p->weights + column * p->products;
     fcs_tile acc;
     fcs_tile_zero(acc, nv);
+    if (fetch)
+        fcs_tile_prefetch(out + FCS_MR, column);
     for (int64_t k = 0; k < p->products; k++, b += nv * FCS_VLEN) {
         FCS_TILE_PRODUCT(acc, FCS_MR, nv, b, read[m][p->offset[k]]);
     }
     fcs_tile_store(acc, nv, out, column, false);
 }
 
-static void sum_box(const thin *f, const phase *p, const fcs_thin_box *b, char *local)
+/* Box i; meanwhile the one is fetched that this thread will probably take next. */
+static void sum_box(const thin *f, const phase *p, int64_t i, char *local)
 {
+    fcs_thin_box b = fcs_thin_box_at(&p->cut, i);
     float *copy = (float *)(void *)local, *unread = copy + f->copy;
     char *tables = local + fcs_lines((size_t)(f->copy + f->columns) * sizeof *copy);
     const float **read = (const float **)(void *)tables;
     float **out = (float **)(void *)(tables + fcs_lines((size_t)f->pixels * sizeof copy));
-    int64_t count = fcs_thin_places(&p->cut, b, copy, read, &f->out, out);
-    for (int m = 0; m < FCS_MR; m++) { /* behind them: the end of the last tile */
+    int64_t count = fcs_thin_places(&p->cut, &b, copy, read, &f->out, out);
+    for (int m = 0; m < 2 * FCS_MR; m++) { /* behind them: the end of the last tile, one more */
         read[count + m] = copy;
         out[count + m] = unread;
     }
-    fcs_thin_copy(&p->cut, b, &f->in, copy);
+    fcs_thin_copy(&p->cut, &b, &f->in, copy);
+    if (i + f->threads < p->cut.n_boxes)
+        fcs_thin_fetch(&p->cut, i + f->threads, &f->in);
     for (int64_t q = 0; q < count; q += FCS_MR)
         for (int64_t at = 0; at < f->columns; at += FCS_NR)
             if (f->columns - at < FCS_NR)
-                sum_tile(p, read + q, 1, out + q, at);
+                sum_tile(p, read + q, 1, out + q, at, f->fetch);
             else
-                sum_tile(p, read + q, FCS_NV, out + q, at);
+                sum_tile(p, read + q, FCS_NV, out + q, at, f->fetch);
 }
 
 static void box_items(void *arg, int64_t begin, int64_t end, int thread)
@@ -143,8 +156,7 @@ static void box_items(void *arg, int64_t begin, int64_t end, int thread)
     for (int64_t i = begin; i < end; i++) {
         while (i - p->item >= p->cut.n_boxes)
             p++;
-        fcs_thin_box b = fcs_thin_box_at(&p->cut, i - p->item);
-        sum_box(f, p, &b, f->local + (size_t)thread * f->local_bytes);
+        sum_box(f, p, i - p->item, f->local + (size_t)thread * f->local_bytes);
     }
 }
 

@@ -160,26 +160,31 @@ static inline void fcs_thin_copy(const fcs_thin_phase *p, const fcs_thin_box *b,
                              y + n * p->copy[0] * p->copy[1] * p->copy[2] * p->channels);
 }
 
+/* Fetches what the box reads of rows first .. first + gap * (n - 1) of a plane. */
+FCS_INLINE void fcs_thin_fetch_rows(const fcs_thin_phase *p, const float *plane, int64_t first,
+                                    int64_t n, int64_t lo, int64_t hi)
+{
+    const fcs_axis *y = &p->axis[1], *x = &p->axis[2];
+    for (int64_t i = 0, at = first; i < n; i++, at += p->gap[1])
+        for (int64_t k = lo * p->channels; at >= 0 && at < y->size && k < hi * p->channels; k += 16)
+            __builtin_prefetch(plane + at * x->size * p->channels + k, 0, 2);
+}
+
 /* Fetches what box i reads of the image into the second cache. */
 FCS_INLINE void fcs_thin_fetch(const fcs_thin_phase *p, int64_t i, const fcs_view *image)
 {
     fcs_thin_box b = fcs_thin_box_at(p, i);
-    const fcs_axis *x = p->axis;
-    int64_t reads[3], lo = fcs_most(0, x[2].reach * b.first[3] + x[2].offset);
+    int64_t first[3], reads[3], plane = p->axis[1].size * p->axis[2].size * p->channels;
     fcs_thin_reads(p, b.size, reads);
-    int64_t hi = fcs_least(x[2].size,
-                           x[2].reach * b.first[3] + x[2].offset + (reads[2] - 1) * p->gap[2] + 1);
-    for (int64_t k = 0; k < b.size[0] * reads[0] * reads[1]; k++) {
-        int64_t n = b.first[0] + k / (reads[0] * reads[1]);
-        int64_t z = x[0].reach * b.first[1] + x[0].offset + k / reads[1] % reads[0] * p->gap[0];
-        int64_t y = x[1].reach * b.first[2] + x[1].offset + k % reads[1] * p->gap[1];
-        if (z < 0 || z >= x[0].size || y < 0 || y >= x[1].size)
-            continue;
-        const float *line =
-            image->p + ((n * x[0].size + z) * x[1].size + y) * x[2].size * p->channels;
-        for (int64_t at = lo * p->channels; at < hi * p->channels; at += 16)
-            __builtin_prefetch(line + at, 0, 2);
-    }
+    for (int k = 0; k < 3; k++)
+        first[k] = p->axis[k].reach * b.first[k + 1] + p->axis[k].offset;
+    int64_t lo = fcs_most(0, first[2]),
+            hi = fcs_least(p->axis[2].size, first[2] + (reads[2] - 1) * p->gap[2] + 1);
+    for (int64_t n = b.first[0]; n < b.first[0] + b.size[0]; n++)
+        for (int64_t k = 0, z = first[0]; k < reads[0]; k++, z += p->gap[0])
+            if (z >= 0 && z < p->axis[0].size)
+                fcs_thin_fetch_rows(p, image->p + (n * p->axis[0].size + z) * plane, first[1],
+                                    reads[1], lo, hi);
 }
 
 /* Where each pixel's first tap lies in the copy and where the pixel lies in the written image; how
