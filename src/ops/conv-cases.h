@@ -173,6 +173,10 @@ static const char *const conv_dw_cases[] = {
     "in=2x19x1x4x27,2x4x1x4x27 pad_lo=0,1,1 pad_hi=0,1,1 size=1,3,3",
     "in=1x16x1x5x23,1x5x1x5x23 pad_lo=0,0,2 pad_hi=0,0,1 size=1,1,4",
     "in=1x3x1x9x14,1x70x1x9x14 pad_lo=0,1,1 pad_hi=0,1,1 size=1,3,3",
+    /* several groups of x's channels and of gy's, cut within a kernel's; sums of several sequences
+     * in each part of the tiles */
+    "in=1x70x1x8x7,1x130x1x4x4 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2 size=1,4,4 form=2",
+    "in=1x8x1x93x94,1x8x1x93x93 size=1,1,2 form=1,1,2",
     NULL,
 };
 static const char *const conv_bench[] = {

@@ -1,22 +1,31 @@
 /* conv_dw_tiled.c: conv_dw by minimal filtering: the derivative of conv's form in the kernel.
  *
  * y = A' [(G w) * (B' x)] gives dw = G' sum over tiles of [(A gy) * (B' x)]: per point, the product
- * of two matrices that are as long as there are tiles. A work item has a group of x's channels, a
- * group of gy's, and a part of the tiles: their sums S[point][x channel][gy channel]. Groups are as
- * large as the third cache allows: both images are transformed once for each group of the other's
- * channels. Products of a block of tiles are summed in order, blocks are added up in order
- * within a part, parts at the end: lengths are fixed by the problem, so neither the rounding nor
- * the error depends on threads, and no sum is long (one over all tiles would lose two digits). */
+ * of two matrices that are as long as there are tiles. A work item has a group of gy's channels
+ * (rows), a group of x's (lanes, as in the result), and a part of the tiles: their sums
+ * S[point][row][lane]. Groups are large, because both images are transformed once for each group of
+ * the other's channels. Products of a block of tiles are summed in order, blocks are added up in
+ * order within a sequence, whose sums are transformed back, sequences in order within a part, parts
+ * at the end: lengths are fixed by the problem, so neither the rounding nor the error depends on
+ * threads, and no sum is long (one over all tiles would lose two digits).
+ *
+ * A sequence of one block has nothing to add to: the sums of some rows at a time are transformed
+ * back from the second cache (deep layers, whose sums are larger than the last one). */
 #include "cpu/kernels/conv.h"
 #include "cpu/kernels/tiles.h"
 
 enum {
-    BLOCK = 32,            /* tiles summed in one go */
-    BLOCKS = 8,            /* blocks of a part, if memory allows: longer sums pass the bound */
-    STRIP = 16,            /* channels are grouped by so many */
-    SUM_FLOATS = 1 << 20,  /* of the sums of two groups, at most */
-    PARTS = 16,            /* work items wanted, by parts of the tiles if need be */
-    PART_FLOATS = 1 << 21, /* of all parts' results */
+    BLOCK = 64,             /* tiles that are transformed in one go, at most */
+    SUM_TILES = 32,         /* summed in registers, at most: longer sums pass the bound */
+    SEQUENCE = 4,           /* blocks added up before they are transformed back, at most */
+    STRIP = 16,             /* channels are grouped by so many */
+    GROUP = 128,            /* lanes or rows of a work item, if the two below allow */
+    BLOCK_FLOATS = 1 << 20, /* of a block's transformed tiles, at most */
+    SUM_FLOATS = 1 << 20,   /* of two groups' sums, at most */
+    SUB_ROWS = 24,          /* transformed back at once where there is one block */
+    AHEAD = 4,              /* rows of the result that are fetched before they are written */
+    PARTS = 16,             /* work items wanted, by parts of the tiles if need be */
+    PART_FLOATS = 1 << 21,  /* of all parts' results */
     THIRD = FCS_MR / 3
 };
 
@@ -24,67 +33,82 @@ typedef struct tiled {
     fcs_view x, gy, out;
     fcs_tiling t[3];
     fcs_transform forward, spread, back;
-    int64_t points, reads, results;
+    int64_t points, reads;
     int64_t tiles, blocks, parts;
-    int64_t group_x, group_y;   /* channels of a group */
-    int64_t strips, groups;     /* of x: kernels that add up x channels */
-    int64_t lanes, lane_groups; /* of gy: channels */
-    int64_t plane_x, plane_y, plane_sums;
+    int64_t block, sequence;    /* tiles, blocks; at most */
+    int64_t lanes, rows;        /* of x, all kernels that add up; of gy */
+    int64_t group_x, group_y;   /* of them in a work item */
+    int64_t groups_x, groups_y; /* how many groups */
+    int64_t sub_y;              /* rows summed and transformed back at once */
+    int64_t plane_x, plane_y;
     int64_t taps;   /* of one of the kernels that add up */
+    int64_t filter; /* floats of a row in out */
     float *partial; /* [part][as out], where there is more than one */
     fcs_tile_place *place[3];
     float *local;
-    size_t local_floats;
+    size_t local_floats, sums;
 } tiled;
 
-/* Large groups transform less often, as long as their sums stay near: doubled where that saves the
- * most transforms. */
+/* n in groups of equal size, at most `most` but for the rounding to whole strips. */
+static int64_t even_groups(int64_t n, int64_t most)
+{
+    int64_t groups = fcs_divide_up(n, most);
+    return fcs_divide_up(n, groups * STRIP) * STRIP;
+}
+
 static void choose_groups(tiled *f)
 {
-    int64_t rows = f->strips * STRIP, x = 2 * STRIP, y = 2 * STRIP;
-    while (f->points * 2 * x * y <= SUM_FLOATS) {
-        int64_t by_x = f->lanes * (fcs_divide_up(rows, x) - fcs_divide_up(rows, 2 * x));
-        int64_t by_y = rows * (fcs_divide_up(f->lanes, y) - fcs_divide_up(f->lanes, 2 * y));
-        if (by_x + by_y == 0)
-            break;
-        if (by_x > by_y)
-            x *= 2;
+    int64_t x = GROUP, y = GROUP, tiles = fcs_least(f->tiles, BLOCK);
+    while (f->points * x * y > SUM_FLOATS)
+        if (x > y)
+            x /= 2;
         else
-            y *= 2;
-    }
-    f->group_x = x;
-    f->group_y = y;
-    f->groups = fcs_divide_up(rows, x);
-    f->lane_groups = fcs_divide_up(f->lanes, y);
+            y /= 2;
+    if (f->tiles <= BLOCK && f->points * tiles * (x + 2 * y) <= BLOCK_FLOATS)
+        y *= 2; /* sums are few at a time */
+    f->group_x = even_groups(f->lanes, x);
+    f->group_y = even_groups(f->rows, y);
+    f->groups_x = fcs_divide_up(f->lanes, f->group_x);
+    f->groups_y = fcs_divide_up(f->rows, f->group_y);
+}
+
+static void choose_blocks(tiled *f, int64_t floats)
+{
+    int64_t most = BLOCK_FLOATS / (f->points * (f->group_x + f->group_y));
+    f->blocks = fcs_divide_up(f->tiles, fcs_least(BLOCK, most));
+    f->block = fcs_divide_up(f->tiles, f->blocks);
+    f->parts = fcs_divide_up(PARTS, f->groups_x * f->groups_y);
+    /* blocks by the two, so that not every one is transformed back */
+    f->parts = fcs_least(f->parts, fcs_divide_up(f->blocks, 2));
+    f->parts = fcs_least(f->parts, 1 + PART_FLOATS / floats);
+    f->sequence = fcs_least(SEQUENCE, fcs_divide_up(f->blocks, f->parts));
+    f->sub_y = f->sequence > 1 ? f->group_y : fcs_least(f->group_y, SUB_ROWS);
 }
 
 static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
 {
-    *f = (tiled){.points = 1, .reads = 1, .results = 1, .taps = 1, .tiles = a->in[0].n[FCS_N]};
+    int64_t floats = fcs_shape_floats(a->out);
+    *f = (tiled){.points = 1, .reads = 1, .taps = 1, .tiles = a->in[0].n[FCS_N]};
     for (int i = 0; i < 3; i++) {
         f->t[i] = t[i];
         f->points *= t[i].points;
         f->reads *= t[i].reads;
-        f->results *= t[i].results;
         f->taps *= t[i].taps;
         f->tiles *= t[i].tiles;
     }
     f->forward = FCS_SYM(transform_of)(t, FCS_TRANSFORM_IN);
     f->spread = FCS_SYM(transform_of)(t, FCS_TRANSFORM_OUT_ADJOINT);
     f->back = FCS_SYM(transform_of)(t, FCS_TRANSFORM_WEIGHTS_ADJOINT);
-    f->strips = f->reads * fcs_channel_stride(a->in[0].n[FCS_C]) / STRIP;
-    f->lanes = fcs_channel_stride(a->in[1].n[FCS_C]);
+    f->lanes = f->reads * fcs_channel_stride(a->in[0].n[FCS_C]);
+    f->rows = fcs_channel_stride(a->in[1].n[FCS_C]);
+    f->filter = floats / a->out.n[FCS_N];
     choose_groups(f);
-    f->blocks = fcs_divide_up(f->tiles, BLOCK);
-    int64_t floats = fcs_shape_floats(a->out), parts = fcs_divide_up(f->blocks, BLOCKS);
-    if (parts * f->groups * f->lane_groups < PARTS)
-        parts = fcs_divide_up(PARTS, f->groups * f->lane_groups);
-    f->parts = fcs_least(parts, fcs_least(f->blocks, 1 + PART_FLOATS / floats));
-    f->plane_x = fcs_plane(BLOCK * f->group_x);
-    f->plane_y = fcs_plane(BLOCK * f->group_y);
-    f->plane_sums = fcs_plane(f->group_x * f->group_y);
+    choose_blocks(f, floats);
+    f->plane_x = fcs_plane(f->block * f->group_x);
+    f->plane_y = fcs_plane(f->block * f->group_y);
+    f->sums = (size_t)(f->points * fcs_plane(f->group_x * f->sub_y));
     int64_t patch = f->group_x > f->group_y ? f->group_x : f->group_y;
-    f->local_floats = (size_t)(f->points * (f->plane_x + f->plane_y + f->plane_sums + patch));
+    f->local_floats = (size_t)(f->points * (f->plane_x + f->plane_y + patch)) + f->sums;
 }
 
 static size_t tiled_places(const tiled *f)
@@ -108,28 +132,33 @@ size_t FCS_SYM(conv_dw_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling 
 
 /* ---- transforms ---- */
 
-/* A group of x's strips and one of gy's lanes. */
+/* Lanes of x and rows of gy. */
 typedef struct work {
-    int64_t strip, rows;   /* the first strip; channels of x in all */
-    int64_t lane, columns; /* the first lane; channels of gy */
+    int64_t lane, lanes; /* the first one, how many */
+    int64_t row, rows;
 } work;
 
-static void place_of(const tiled *f, int64_t tile, int64_t *n, const fcs_tile_place *p[3])
+typedef struct where {
+    int64_t n;
+    const fcs_tile_place *p[3];
+} where;
+
+static where tile_where(const tiled *f, int64_t tile)
 {
     int64_t at[3];
     fcs_split(tile, f->t[1].tiles, f->t[2].tiles, at);
-    *n = at[0] / f->t[0].tiles;
+    where r = {.n = at[0] / f->t[0].tiles};
     at[0] %= f->t[0].tiles;
     for (int k = 0; k < 3; k++)
-        p[k] = f->place[k] + at[k];
+        r.p[k] = f->place[k] + at[k];
+    return r;
 }
 
-/* Kernel c of the strip, and its first channel. */
-static int64_t strip_channel(const tiled *f, int64_t strip, int64_t c[3])
+/* The lane's kernel c, and its channel there. */
+static int64_t lane_channel(const tiled *f, int64_t lane, int64_t c[3])
 {
-    int64_t each = f->x.cs / STRIP;
-    fcs_split(strip / each, f->t[1].reads, f->t[2].reads, c);
-    return strip % each * STRIP;
+    fcs_split(lane / f->x.cs, f->t[1].reads, f->t[2].reads, c);
+    return lane % f->x.cs;
 }
 
 static void strides(const tiled *f, int64_t plane, int64_t ys[3])
@@ -139,46 +168,96 @@ static void strides(const tiled *f, int64_t plane, int64_t ys[3])
     ys[0] = ys[1] * f->t[1].points;
 }
 
-/* Strips of one kernel that follow one another are read together. */
-static void tile_x(const tiled *f, const work *w, int64_t n, const fcs_tile_place *const p[3],
-                   float *v, float *patch)
+/* What the tile reads of x for lanes from `lane` on, as many as lie in one kernel; their number. */
+static int64_t box_x(const tiled *f, const work *w, int64_t lane, const where *at, fcs_tile_box *b,
+                     int64_t *channel)
 {
-    int64_t ys[3], width;
-    strides(f, f->plane_x, ys);
-    for (int64_t s = 0; s < w->rows; s += width) {
-        fcs_tile_box b = {.n = n};
-        int64_t c[3], xs[3], channel = strip_channel(f, w->strip + s / STRIP, c);
-        for (int k = 0; k < 3; k++) {
-            b.first[k] = p[k]->read[0] + c[k];
-            b.step[k] = p[k]->read_step;
-            b.count[k] = f->t[k].points;
-        }
-        width = fcs_least(w->rows - s, f->x.cs - channel);
-        const float *x = fcs_tile_pixels(&f->x, &b, channel, width, xs, patch);
-        FCS_SYM(transform)(&f->forward, x, xs, v + s, ys, width / FCS_VLEN);
+    int64_t c[3];
+    *channel = lane_channel(f, w->lane + lane, c);
+    b->n = at->n;
+    for (int k = 0; k < 3; k++) {
+        b->first[k] = at->p[k]->read[0] + c[k];
+        b->step[k] = at->p[k]->read_step;
+        b->count[k] = f->t[k].points;
+    }
+    return fcs_least(w->lanes - lane, f->x.cs - *channel);
+}
+
+static void box_gy(const tiled *f, const where *at, fcs_tile_box *b)
+{
+    b->n = at->n;
+    for (int k = 0; k < 3; k++) {
+        b->first[k] = at->p[k]->write[0];
+        b->step[k] = at->p[k]->write_step;
+        b->count[k] = f->t[k].results;
     }
 }
 
-static void tile_gy(const tiled *f, const work *w, int64_t n, const fcs_tile_place *const p[3],
-                    float *y, float *patch)
+static void tile_x(const tiled *f, const work *w, const where *at, float *v, float *patch)
 {
-    fcs_tile_box b = {.n = n};
+    int64_t ys[3], xs[3], channel, width;
+    fcs_tile_box b;
+    strides(f, f->plane_x, ys);
+    for (int64_t lane = 0; lane < w->lanes; lane += width) {
+        width = box_x(f, w, lane, at, &b, &channel);
+        const float *x = fcs_tile_pixels(&f->x, &b, channel, width, xs, patch);
+        FCS_SYM(transform)(&f->forward, x, xs, v + lane, ys, width / FCS_VLEN);
+    }
+}
+
+static void tile_gy(const tiled *f, const work *w, const where *at, float *y, float *patch)
+{
+    fcs_tile_box b;
     int64_t xs[3], ys[3];
     strides(f, f->plane_y, ys);
-    for (int k = 0; k < 3; k++) {
-        b.first[k] = p[k]->write[0];
-        b.step[k] = p[k]->write_step;
-        b.count[k] = f->t[k].results;
+    box_gy(f, at, &b);
+    const float *g = fcs_tile_pixels(&f->gy, &b, w->row, w->rows, xs, patch);
+    FCS_SYM(transform)(&f->spread, g, xs, y, ys, w->rows / FCS_VLEN);
+}
+
+/* Those of the box that the tile before did not read: tiles follow one another along W. */
+FCS_INLINE void fetch_box(const tiled *f, const fcs_view *image, fcs_tile_box *b, int64_t channel,
+                          int64_t width)
+{
+    int64_t known = b->count[2] - f->t[2].results;
+    b->first[2] += b->step[2] * known;
+    b->count[2] -= known;
+    for (int64_t i = 0; i < b->count[0]; i++)
+        for (int64_t j = 0; j < b->count[1]; j++)
+            fcs_tile_fetch(image, b, i, j, channel, width);
+}
+
+FCS_INLINE void fetch_tile(const tiled *f, const work *w, const where *at)
+{
+    fcs_tile_box b;
+    for (int64_t lane = 0, channel, width; lane < w->lanes; lane += width) {
+        width = box_x(f, w, lane, at, &b, &channel);
+        fetch_box(f, &f->x, &b, channel, width);
     }
-    const float *g = fcs_tile_pixels(&f->gy, &b, w->lane, w->columns, xs, patch);
-    FCS_SYM(transform)(&f->spread, g, xs, y, ys, w->columns / FCS_VLEN);
+    box_gy(f, at, &b);
+    fetch_box(f, &f->gy, &b, w->row, w->rows);
+}
+
+/* The tiles from `first` on; while one is transformed, the pixels of the next come. */
+static void transform_block(const tiled *f, const work *w, int64_t first, int64_t tiles, float *v,
+                            float *y, float *patch)
+{
+    where at = tile_where(f, first), next = at;
+    for (int64_t i = 0; i < tiles; i++, v += w->lanes, y += w->rows, at = next) {
+        if (i + 1 < tiles) {
+            next = tile_where(f, first + i + 1);
+            fetch_tile(f, w, &next);
+        }
+        tile_x(f, w, &at, v, patch);
+        tile_gy(f, w, &at, y, patch);
+    }
 }
 
 /* ---- sums ---- */
 
-/* s[m][0..NR) += sum over tiles of v[tile][m] y[tile][0..NR), m < mr. */
-FCS_INLINE void sum_tile(const int mr, const int nv, const float *v, int64_t v_step, const float *y,
-                         int64_t y_step, int64_t tiles, float *s, int64_t s_step)
+/* s[m][0..NR) (+)= sum over tiles of y[tile][m] v[tile][0..NR), m < mr. */
+FCS_INLINE void sum_tile(const int mr, const int nv, const float *y, int64_t y_step, const float *v,
+                         int64_t v_step, int64_t tiles, float *s, int64_t s_step, bool more)
 {
     fcs_vf sum[FCS_MR][FCS_NV];
     FCS_UNROLL
@@ -188,16 +267,19 @@ FCS_INLINE void sum_tile(const int mr, const int nv, const float *v, int64_t v_s
             sum[m][i] = (fcs_vf){0};
     }
     FCS_UNROLL
-    for (int m = 0; m < mr; m++)
+    for (int m = 0; m < mr; m++) {
         __builtin_prefetch(s + m * s_step, 1); /* needed when the tiles are summed */
+        if (nv * FCS_VLEN > 16)
+            __builtin_prefetch(s + m * s_step + 16, 1);
+    }
     for (int64_t t = 0; t < tiles; t++, v += v_step, y += y_step) {
         fcs_vf row[FCS_NV];
         FCS_UNROLL
         for (int i = 0; i < nv; i++)
-            row[i] = fcs_vload(y + i * FCS_VLEN);
+            row[i] = fcs_vload(v + i * FCS_VLEN);
         FCS_UNROLL
         for (int m = 0; m < mr; m++) {
-            fcs_vf x = fcs_vset(v[m]);
+            fcs_vf x = fcs_vset(y[m]);
             FCS_UNROLL
             for (int i = 0; i < nv; i++)
                 sum[m][i] = fcs_vfma(x, row[i], sum[m][i]);
@@ -208,116 +290,146 @@ FCS_INLINE void sum_tile(const int mr, const int nv, const float *v, int64_t v_s
         FCS_UNROLL
         for (int i = 0; i < nv; i++) {
             float *p = s + m * s_step + i * FCS_VLEN;
-            fcs_vstore(p, fcs_vload(p) + sum[m][i]);
+            fcs_vstore(p, more ? fcs_vload(p) + sum[m][i] : sum[m][i]);
         }
     }
 }
 
-typedef void sum_function(const float *v, int64_t v_step, const float *y, int64_t y_step,
-                          int64_t tiles, float *s, int64_t s_step);
+typedef void sum_function(const float *y, int64_t y_step, const float *v, int64_t v_step,
+                          int64_t tiles, float *s, int64_t s_step, bool more);
 #define SUM(name, mr, nv)                                                                          \
-    static void name(const float *v, int64_t v_step, const float *y, int64_t y_step,               \
-                     int64_t tiles, float *s, int64_t s_step)                                      \
+    static void name(const float *y, int64_t y_step, const float *v, int64_t v_step,               \
+                     int64_t tiles, float *s, int64_t s_step, bool more)                           \
     {                                                                                              \
-        sum_tile(mr, nv, v, v_step, y, y_step, tiles, s, s_step);                                  \
+        sum_tile(mr, nv, y, y_step, v, v_step, tiles, s, s_step, more);                            \
     }
 SUM(sum_full, FCS_MR, FCS_NV)
 SUM(sum_third, THIRD, FCS_NV)
 SUM(sum_full_1, FCS_MR, 1)
 SUM(sum_third_1, THIRD, 1)
 
-static void sum_block(const tiled *f, const work *w, const float *v, const float *y, int64_t tiles,
-                      float *s)
+/* Of `rows` of the work's rows from `row` on. */
+static void sum_block(const tiled *f, const work *w, int64_t row, int64_t rows, const float *v,
+                      const float *y, int64_t tiles, float *s, bool more)
 {
+    int64_t each = fcs_divide_up(tiles, fcs_divide_up(tiles, SUM_TILES));
     for (int64_t p = 0; p < f->points; p++, v += f->plane_x, y += f->plane_y)
-        for (int64_t at = 0; at < w->columns; at += FCS_NR) {
-            bool wide = w->columns - at >= FCS_NR;
-            float *sums = s + p * fcs_plane(w->rows * w->columns) + at;
-            for (int64_t m = 0; m < w->rows;) {
-                bool full = w->rows - m >= FCS_MR;
+        for (int64_t at = 0; at < w->lanes; at += FCS_NR) {
+            bool wide = w->lanes - at >= FCS_NR;
+            float *sums = s + p * fcs_plane(rows * w->lanes) + at;
+            for (int64_t m = 0; m < rows;) {
+                bool full = rows - m >= FCS_MR;
                 sum_function *sum = full   ? wide ? sum_full : sum_full_1
                                     : wide ? sum_third
                                            : sum_third_1;
-                sum(v + m, w->rows, y + at, w->columns, tiles, sums + m * w->columns, w->columns);
+                for (int64_t t = 0; t < tiles; t += each)
+                    sum(y + row + m + t * w->rows, w->rows, v + at + t * w->lanes, w->lanes,
+                        fcs_least(each, tiles - t), sums + m * w->lanes, w->lanes, more || t);
                 m += full ? FCS_MR : THIRD;
             }
         }
 }
 
-/* One vector of gy's lanes from `at` on, a strip of x: y[tap][x channel][lane] to where it belongs
- * in out, [gy channel][tap][x channel]. */
-static void write_back(const tiled *f, const work *w, int64_t strip, int64_t at, const float *y,
-                       float *out)
+/* Where the lanes of a kernel go: floats from a row's first in out to the channel of each tap, -1
+ * where the kernel has none. */
+static void tap_offsets(const tiled *f, const int64_t c[3], int64_t channel, int64_t *offset)
 {
-    const fcs_conv_dims d[3] = {f->t[0].dims, f->t[1].dims, f->t[2].dims};
-    int64_t filter = d[0].kernel * d[1].kernel * d[2].kernel * f->out.cs;
-    int64_t c[3], j[3], k[3], channel = strip_channel(f, strip, c);
-    int64_t n = fcs_least(STRIP, f->x.shape.n[FCS_C] - channel),
-            lanes = fcs_least(FCS_VLEN, f->gy.shape.n[FCS_C] - w->lane - at);
-    for (int64_t tap = 0; tap < f->taps; tap++, y += STRIP * FCS_VLEN) {
+    int64_t j[3], k[3], h = f->t[1].dims.kernel, w = f->t[2].dims.kernel;
+    for (int64_t tap = 0; tap < f->taps; tap++) {
         fcs_split(tap, f->t[1].taps, f->t[2].taps, j);
         for (int i = 0; i < 3; i++)
             k[i] = fcs_tile_tap(&f->t[i], c[i], 0, j[i]);
-        if (k[0] < 0 || k[1] < 0 || k[2] < 0)
-            continue;
-        float *to = out + (w->lane + at) * filter + channel +
-                    ((k[0] * d[1].kernel + k[1]) * d[2].kernel + k[2]) * f->out.cs;
-        for (int64_t l = 0; l < lanes; l++, to += filter)
-            for (int64_t row = 0; row < n; row++)
-                to[row] = y[row * FCS_VLEN + l];
+        bool none = k[0] < 0 || k[1] < 0 || k[2] < 0;
+        offset[tap] = none ? -1 : ((k[0] * h + k[1]) * w + k[2]) * f->out.cs + channel;
     }
 }
 
-/* dw = G' S; y: taps x STRIP x VLEN floats of scratch. */
-static void sums_back(const tiled *f, const work *w, const float *s, float *y, float *out)
+/* y[tap][lane], one row of gy, of which n channels are some, to the row in out. */
+static void write_row(const tiled *f, const int64_t *offset, int64_t width, int64_t n,
+                      const float *y, float *out, bool more)
 {
-    int64_t xs[3], tap = STRIP * FCS_VLEN,
-                   ys[3] = {f->t[1].taps * f->t[2].taps * tap, f->t[2].taps * tap, tap};
-    strides(f, fcs_plane(w->rows * w->columns), xs);
-    for (int64_t strip = 0; strip < w->rows; strip += STRIP)
-        for (int64_t at = 0; at < w->columns; at += FCS_VLEN) {
-            for (int64_t row = 0; row < STRIP; row++)
-                FCS_SYM(transform)
-            (&f->back, s + (strip + row) * w->columns + at, xs, y + row * FCS_VLEN, ys, 1);
-            write_back(f, w, w->strip + strip / STRIP, at, y, out);
+    for (int64_t tap = 0; tap < f->taps; tap++, y += width) {
+        if (offset[tap] < 0)
+            continue;
+        float *to = out + offset[tap];
+        for (int64_t i = 0; i < n; i++)
+            to[i] = more ? to[i] + y[i] : y[i];
+        for (int64_t i = n; i < width; i++)
+            to[i] = 0;
+    }
+}
+
+FCS_INLINE void fetch_row(const tiled *f, const int64_t *offset, int64_t width, const float *out)
+{
+    for (int64_t tap = 0; tap < f->taps; tap++)
+        for (int64_t i = 0; i < width && offset[tap] >= 0; i += 16)
+            __builtin_prefetch(out + offset[tap] + i, 1);
+}
+
+/* dw = G' S of `rows` of the work's rows from `row` on; y: taps x lanes floats of scratch. */
+static void sums_back(const tiled *f, const work *w, int64_t row, int64_t rows, const float *s,
+                      float *y, float *out, bool more)
+{
+    int64_t xs[3], width, offset[FCS_TILING_POINTS];
+    strides(f, fcs_plane(rows * w->lanes), xs);
+    rows = fcs_least(rows, f->gy.shape.n[FCS_C] - w->row - row);
+    out += (w->row + row) * f->filter;
+    for (int64_t lane = 0; lane < w->lanes; lane += width) {
+        int64_t c[3], channel = lane_channel(f, w->lane + lane, c);
+        width = fcs_least(w->lanes - lane, f->x.cs - channel);
+        int64_t ys[3] = {f->t[1].taps * f->t[2].taps * width, f->t[2].taps * width, width},
+                n = fcs_least(width, f->x.shape.n[FCS_C] - channel);
+        tap_offsets(f, c, channel, offset);
+        for (int64_t i = -AHEAD; i < rows; i++) {
+            if (i + AHEAD < rows)
+                fetch_row(f, offset, width, out + (i + AHEAD) * f->filter);
+            if (i < 0)
+                continue;
+            FCS_SYM(transform)(&f->back, s + i * w->lanes + lane, xs, y, ys, width / FCS_VLEN);
+            write_row(f, offset, width, n, y, out + i * f->filter, more);
         }
+    }
+}
+
+typedef struct buffers {
+    float *v, *y, *s, *patch;
+} buffers;
+
+/* Blocks begin .. end - 1, to out or, with `more`, added to it. */
+static void sum_sequence(const tiled *f, const work *w, int64_t begin, int64_t end,
+                         const buffers *b, float *out, bool more)
+{
+    for (int64_t i = begin; i < end; i++) {
+        int64_t first = i * f->tiles / f->blocks, tiles = (i + 1) * f->tiles / f->blocks - first;
+        transform_block(f, w, first, tiles, b->v, b->y, b->patch);
+        for (int64_t row = 0; row < w->rows; row += f->sub_y) {
+            int64_t rows = fcs_least(f->sub_y, w->rows - row);
+            sum_block(f, w, row, rows, b->v, b->y, tiles, b->s, i > begin);
+            if (i + 1 == end)
+                sums_back(f, w, row, rows, b->s, b->patch, out, more);
+        }
+    }
 }
 
 static void sum_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const tiled *f = arg;
     size_t each = fcs_lines(f->local_floats * sizeof(float)) / sizeof(float);
-    float *v = f->local + (size_t)thread * each, *y = v + f->points * f->plane_x,
-          *s = y + f->points * f->plane_y, *patch = s + f->points * f->plane_sums;
+    buffers b = {.v = f->local + (size_t)thread * each};
+    b.y = b.v + f->points * f->plane_x;
+    b.s = b.y + f->points * f->plane_y;
+    b.patch = b.s + f->sums;
     for (int64_t item = begin; item < end; item++) {
-        int64_t part = item % f->parts, lanes = item / f->parts % f->lane_groups,
-                strips = item / f->parts / f->lane_groups;
-        work w = {.strip = strips * f->group_x / STRIP, .lane = lanes * f->group_y};
-        w.rows = fcs_least(f->group_x, (f->strips - w.strip) * STRIP);
-        w.columns = fcs_least(f->group_y, f->lanes - w.lane);
-        memset(s, 0, (size_t)(f->points * fcs_plane(w.rows * w.columns)) * sizeof *s);
-        for (int64_t b = part * f->blocks / f->parts; b < (part + 1) * f->blocks / f->parts; b++) {
-            int64_t first = b * BLOCK, tiles = fcs_least(BLOCK, f->tiles - first);
-            for (int64_t i = 0; i < tiles; i++) {
-                const fcs_tile_place *p[3];
-                int64_t n;
-                place_of(f, first + i, &n, p);
-                tile_x(f, &w, n, p, v + i * w.rows, patch);
-                tile_gy(f, &w, n, p, y + i * w.columns, patch);
-            }
-            sum_block(f, &w, v, y, tiles, s);
-        }
-        sums_back(f, &w, s, v,
-                  f->parts > 1 ? f->partial + part * fcs_shape_floats(f->out.shape) : f->out.p);
+        int64_t part = item % f->parts, y = item / f->parts % f->groups_y,
+                x = item / f->parts / f->groups_y;
+        work w = {.lane = x * f->group_x, .row = y * f->group_y};
+        w.lanes = fcs_least(f->group_x, f->lanes - w.lane);
+        w.rows = fcs_least(f->group_y, f->rows - w.row);
+        float *out = f->parts > 1 ? f->partial + part * fcs_shape_floats(f->out.shape) : f->out.p;
+        int64_t first = part * f->blocks / f->parts, last = (part + 1) * f->blocks / f->parts;
+        for (int64_t i = first; i < last; i += f->sequence)
+            sum_sequence(f, &w, i, fcs_least(i + f->sequence, last), &b, out, i > first);
     }
-}
-
-static void clear(void *arg, int64_t begin, int64_t end, int thread)
-{
-    const tiled *f = arg;
-    (void)thread;
-    memset((f->parts > 1 ? f->partial : f->out.p) + begin, 0,
-           (size_t)(end - begin) * sizeof(float));
 }
 
 static void add_parts(void *arg, int64_t begin, int64_t end, int thread)
@@ -347,8 +459,7 @@ void FCS_SYM(conv_dw_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3])
     }
     f.partial = (float *)(void *)((char *)call->scratch + tiled_places(&f));
     f.local = f.partial + tiled_partial(&f, call->out.shape) / sizeof(float);
-    fcs_parallel(call->team, f.parts * floats, 65536, clear, &f);
-    fcs_parallel(call->team, f.parts * f.lane_groups * f.groups, 1, sum_items, &f);
+    fcs_parallel(call->team, f.parts * f.groups_x * f.groups_y, 1, sum_items, &f);
     if (f.parts > 1)
         fcs_parallel(call->team, floats, 16384, add_parts, &f);
 }
