@@ -30,7 +30,7 @@ typedef struct tiled {
     int64_t depth; /* floats per point and tile: reads x channels as stored */
     int64_t chunks;
     bool few; /* tiles, and many weights: items are strips of columns */
-    int64_t tiles, block, plane_in, plane_out;
+    int64_t tiles, block, plane_in, plane_out, plane_w;
     int64_t run[MOST_READS];
     fcs_tile_place *place[3];
     float *shared; /* the weights; few: V of all tiles */
@@ -62,14 +62,15 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
     f->few = !u->packed && fcs_tiled_floats(u) > KEPT && f->tiles < u->writes * u->columns;
     while (f->few && u->chunk > FCS_NR && u->points * u->sums * u->chunk > STRIP)
         u->chunk /= 2;
-    f->chunks = fcs_divide_up(u->columns, u->chunk);
+    f->chunks = fcs_chunks(u);
+    f->plane_w = fcs_point_step(u);
     int64_t block = f->few ? f->tiles : f->tiles / (4 * threads);
     f->block = block >= FCS_TILE_BLOCK ? FCS_TILE_BLOCK : (block / FCS_MR + 1) * FCS_MR;
     f->plane_in = fcs_plane((f->few ? (f->tiles + FCS_MR) : f->block) * f->depth);
     f->plane_out = fcs_plane(f->block * fcs_least(u->columns, u->chunk));
     int64_t patch = u->points * fcs_channel_stride(u->channels),
             pack = (int64_t)FCS_SYM(tiled_weights_scratch)(u);
-    int64_t item = f->few ? u->points * (f->plane_out + u->sums * u->chunk) + pack
+    int64_t item = f->few ? u->points * (f->plane_out + f->plane_w) + pack
                           : u->points * (f->plane_in + f->plane_out) + patch + packed_floats(f);
     f->local_floats = (size_t)fcs_most(item, fcs_most(patch, pack));
     f->forward = FCS_SYM(transform_of)(t, FCS_TRANSFORM_IN);
@@ -323,8 +324,9 @@ static void block_product(const tiled *f, const float *v, const float *w, int64_
     int64_t step = FCS_NR * FCS_MR / rows, share = step * f->u.sums;
     for (int64_t p = 0; p < f->u.points; p++)
         for (int64_t at = 0; at < width; at += FCS_NR) {
-            const float *now = w + (p * width + at) * f->u.sums;
-            const float *coming = now + fcs_least(FCS_NR, width - at) * f->u.sums;
+            const float *now = w + p * f->plane_w + at * f->u.sums;
+            const float *coming =
+                at + FCS_NR < width ? now + FCS_NR * f->u.sums : w + (p + 1) * f->plane_w;
             for (int64_t r = 0; r < rows; r += FCS_MR, coming += share) {
                 for (calls++; fetched * all < fetches * calls; fetched++)
                     ahead_row(f, q);
@@ -412,7 +414,7 @@ static void strip_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const tiled *f = arg;
     float *m = local_of(f, thread), *w = m + f->u.points * f->plane_out,
-          *taps = w + f->u.points * f->u.sums * f->u.chunk;
+          *taps = w + f->u.points * f->plane_w;
     for (int64_t item = begin; item < end; item++) {
         int64_t image = f->v + item / f->chunks, chunk = item % f->chunks;
         FCS_SYM(tiled_weights_chunk)(&f->u, image, chunk, w, taps);

@@ -5,7 +5,8 @@
 #include "cpu/kernels/conv.h"
 #include "cpu/kernels/tiles.h"
 
-/* U[written image, chunk][point][block of NR columns][kernel, channel][NR]. */
+/* U[written image, chunk][point][block of NR columns][kernel, channel][NR]; points lie an odd
+ * number of cache lines apart. */
 typedef struct fcs_tiled_weights {
     const float *w;
     int64_t lane_step, k_step, tap_step; /* of w: output channel, input channel, tap */
@@ -31,9 +32,20 @@ void FCS_SYM(tiled_weights_all)(const fcs_tiled_weights *u, fcs_team *team, floa
 void FCS_SYM(tiled_weights_chunk)(const fcs_tiled_weights *u, int64_t v, int64_t chunk, float *y,
                                   float *scratch);
 
+static inline int64_t fcs_chunks(const fcs_tiled_weights *u)
+{
+    return fcs_divide_up(u->columns, u->chunk);
+}
+
+/* Floats from a point to the next. */
+static inline int64_t fcs_point_step(const fcs_tiled_weights *u)
+{
+    return fcs_plane(fcs_least(u->columns, u->chunk) * u->sums);
+}
+
 static inline int64_t fcs_tiled_floats(const fcs_tiled_weights *u)
 {
-    return u->points * u->sums * u->writes * u->columns;
+    return u->points * u->writes * fcs_chunks(u) * fcs_point_step(u);
 }
 
 static inline int64_t fcs_chunk_width(const fcs_tiled_weights *u, int64_t chunk)
@@ -44,7 +56,7 @@ static inline int64_t fcs_chunk_width(const fcs_tiled_weights *u, int64_t chunk)
 /* Where written image v's columns of the chunk begin, in floats. */
 static inline int64_t fcs_chunk_at(const fcs_tiled_weights *u, int64_t v, int64_t chunk)
 {
-    return u->points * u->sums * (v * u->columns + chunk * u->chunk);
+    return u->points * (v * fcs_chunks(u) + chunk) * fcs_point_step(u);
 }
 
 #endif

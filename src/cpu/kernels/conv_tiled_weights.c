@@ -117,7 +117,7 @@ static void pack_block(const fcs_tiled_weights *u, int64_t v, int64_t column, in
     int64_t cs[3], vs[3], n = fcs_least(PACK, u->channels - k);
     int64_t of = fcs_chunk_width(u, column / u->chunk), inside = column % u->chunk;
     int64_t width = of - inside < FCS_NR ? FCS_VLEN : FCS_NR;
-    int64_t xs[3] = {0, 0, PACK * width}, ys[3] = {0, 0, of * u->sums};
+    int64_t xs[3] = {0, 0, PACK * width}, ys[3] = {0, 0, fcs_point_step(u)};
     for (int i = 1; i >= 0; i--) {
         xs[i] = xs[i + 1] * u->t[i + 1].taps;
         ys[i] = ys[i + 1] * u->t[i + 1].points;
