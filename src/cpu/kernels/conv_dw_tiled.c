@@ -222,9 +222,7 @@ FCS_INLINE void fetch_box(const tiled *f, const fcs_view *image, fcs_tile_box *b
     int64_t known = b->count[2] - f->t[2].results;
     b->first[2] += b->step[2] * known;
     b->count[2] -= known;
-    for (int64_t i = 0; i < b->count[0]; i++)
-        for (int64_t j = 0; j < b->count[1]; j++)
-            fcs_tile_fetch(image, b, i, j, channel, width);
+    fcs_tile_fetch(image, b, channel, width);
 }
 
 FCS_INLINE void fetch_tile(const tiled *f, const work *w, const where *at)

@@ -18,8 +18,6 @@ enum {
     KEPT = 1 << 25,  /* floats of weights that are kept: 128 MB */
     ACROSS = 12,     /* tiles along W that follow one another, then the next row of tiles */
     STRIP = 1 << 20, /* wanted floats of a strip's weights */
-    RUN = 4,         /* blocks in a row for a thread: each is fetched while that before is made */
-    RUNS = 4,        /* wanted for each thread, so that all end at one time */
     MOST_READS = FCS_TILE_STRIDE * FCS_TILE_STRIDE * FCS_TILE_STRIDE
 };
 
@@ -141,8 +139,21 @@ static fcs_tile_box tile_box(const tiled *f, const tile *t, const int64_t c[3], 
     return b;
 }
 
-/* The tile's pixels transformed: for all written images or, split, for that one. */
-static void tile_in(const tiled *f, const tile *t, const int64_t of[3], float *v, float *patch)
+/* What a tile reads and the one before it did not, along W within a strip, nor that above. */
+FCS_INLINE void fetch_new(const tiled *f, const tile *t, const int64_t c[3], const int64_t v[3])
+{
+    fcs_tile_box b = tile_box(f, t, c, v);
+    for (int k = 1; k < (t->begins ? 2 : 3); k++) {
+        b.first[k] += (b.count[k] - f->u.t[k].results) * b.step[k];
+        b.count[k] = f->u.t[k].results;
+    }
+    fcs_tile_fetch(&f->in, &b, 0, f->in.cs);
+}
+
+/* The tile's pixels transformed: for all written images or, split, for that one. `next` may be
+ * NULL. */
+static void tile_in(const tiled *f, const tile *t, const tile *next, const int64_t of[3], float *v,
+                    float *patch)
 {
     int64_t ys[3] = {f->plane_in * f->u.t[1].points * f->u.t[2].points,
                      f->plane_in * f->u.t[2].points, f->plane_in};
@@ -150,6 +161,8 @@ static void tile_in(const tiled *f, const tile *t, const int64_t of[3], float *v
         int64_t c[3], xs[3];
         fcs_split(i, f->u.t[1].reads, f->u.t[2].reads, c);
         fcs_tile_box box = tile_box(f, t, c, of);
+        if (next)
+            fetch_new(f, next, c, of);
         const float *x = fcs_tile_pixels(&f->in, &box, 0, f->in.cs, xs, patch);
         FCS_SYM(transform)(&f->forward, x, xs, v, ys, f->in.cs / FCS_VLEN);
     }
@@ -165,6 +178,19 @@ static void tile_range(const tiled *f, const tile *t, int axis, int64_t v, int64
         ++*lo;
     while (*hi > *lo && p->write[v] + p->write_step * (*hi - 1) >= f->out.shape.n[FCS_D + axis])
         --*hi;
+}
+
+/* The lines that a tile's results go to. */
+FCS_INLINE void fetch_results(const tiled *f, const tile *t, const int64_t v[3], int64_t first,
+                              int64_t width)
+{
+    fcs_tile_box b = {.n = t->n};
+    for (int k = 0; k < 3; k++) {
+        b.first[k] = t->place[k]->write[v[k]];
+        b.step[k] = t->place[k]->write_step;
+        b.count[k] = f->u.t[k].results;
+    }
+    fcs_tile_fetch(&f->out, &b, first, width);
 }
 
 /* `width` columns from `first` on of written image v: straight to the image, or, where some results
@@ -244,97 +270,24 @@ static void packed_out(const tiled *f, const tile *t, const float *m, float *y)
         }
 }
 
-/* ---- pixels that are fetched while a chunk's products are made ---- */
-
-/* Boxes of pixels, row after row: those that a chunk's results go to, then its share of those that
- * are new in the tiles that are transformed next. */
-typedef struct ahead {
-    const tile *now, *next;
-    int64_t image[3], column, width; /* of the results */
-    int64_t writes, reads;           /* boxes of the results; the first that is read */
-    int64_t rows, box, i, j;         /* of all boxes; the next one, its next row */
-    fcs_tile_box at;
-} ahead;
-
-static ahead ahead_of(const tiled *f, const tile *now, int64_t count, const tile *next,
-                      int64_t coming, int64_t image, int64_t chunk)
-{
-    int64_t part = image * f->chunks + chunk, parts = f->u.writes * f->chunks;
-    int64_t reads = coming * f->u.reads * part / parts;
-    int64_t more = coming * f->u.reads * (part + 1) / parts - reads;
-    ahead q = {.now = now,
-               .next = next,
-               .column = chunk * f->u.chunk,
-               .width = fcs_chunk_width(&f->u, chunk),
-               .writes = f->u.packed ? 0 : count,
-               .reads = reads};
-    q.rows = (q.writes * f->u.t[0].results + more * f->u.t[0].points) * f->u.t[1].results;
-    fcs_split(image, f->u.t[1].writes, f->u.t[2].writes, q.image);
-    return q;
-}
-
-/* Along H, and along W within a strip, a tile shares pixels with one that was read shortly before.
- */
-static void ahead_box(const tiled *f, ahead *q)
-{
-    int64_t c[3], read = q->reads + q->box - q->writes;
-    if (q->box++ < q->writes) {
-        const tile *t = &q->now[q->box - 1];
-        q->at.n = t->n;
-        for (int k = 0; k < 3; k++) {
-            q->at.first[k] = t->place[k]->write[q->image[k]];
-            q->at.step[k] = t->place[k]->write_step;
-            q->at.count[k] = f->u.t[k].results;
-        }
-        return;
-    }
-    const tile *t = &q->next[read / f->u.reads];
-    fcs_split(read % f->u.reads, f->u.t[1].reads, f->u.t[2].reads, c);
-    q->at = tile_box(f, t, c, q->image);
-    for (int k = 1; k < (t->begins ? 2 : 3); k++) {
-        q->at.first[k] += (q->at.count[k] - f->u.t[k].results) * q->at.step[k];
-        q->at.count[k] = f->u.t[k].results;
-    }
-}
-
-FCS_INLINE void ahead_row(const tiled *f, ahead *q)
-{
-    if (q->i == q->at.count[0]) {
-        ahead_box(f, q);
-        q->i = 0;
-    }
-    if (q->box <= q->writes)
-        fcs_tile_fetch(&f->out, &q->at, q->i, q->j, q->column, q->width);
-    else
-        fcs_tile_fetch(&f->in, &q->at, q->i, q->j, 0, f->in.cs);
-    if (++q->j == q->at.count[1]) {
-        q->j = 0;
-        q->i++;
-    }
-}
-
 /* M = V U for one chunk of columns. Wide layers' weights come from far: while the rows pass one
- * block of columns, the next one is fetched, a share with each MR rows; so are pixels, if `q`. */
+ * block of columns, the next one is fetched, a share with each MR rows. */
 static void block_product(const tiled *f, const float *v, const float *w, int64_t rows,
-                          int64_t width, float *m, ahead *q)
+                          int64_t width, float *m)
 {
     float *out[FCS_MR];
-    int64_t fetches = q ? q->rows : 0, fetched = 0, calls = 0;
-    int64_t all = f->u.points * fcs_divide_up(width, FCS_NR) * (rows / FCS_MR);
     int64_t step = FCS_NR * FCS_MR / rows, share = step * f->u.sums;
     for (int64_t p = 0; p < f->u.points; p++)
         for (int64_t at = 0; at < width; at += FCS_NR) {
             const float *now = w + p * f->plane_w + at * f->u.sums;
-            const float *coming =
+            const float *ahead =
                 at + FCS_NR < width ? now + FCS_NR * f->u.sums : w + (p + 1) * f->plane_w;
-            for (int64_t r = 0; r < rows; r += FCS_MR, coming += share) {
-                for (calls++; fetched * all < fetches * calls; fetched++)
-                    ahead_row(f, q);
+            for (int64_t r = 0; r < rows; r += FCS_MR, ahead += share) {
                 for (int i = 0; i < FCS_MR; i++)
                     out[i] = m + p * f->plane_out + (r + i) * width;
                 fcs_tile_runs(f->u.reads, f->run, f->u.channels, v + p * f->plane_in + r * f->depth,
                               f->depth, now, width - at < FCS_NR ? FCS_VLEN : FCS_NR, out, at,
-                              false, coming, step);
+                              false, ahead, step);
             }
         }
 }
@@ -342,18 +295,21 @@ static void block_product(const tiled *f, const float *v, const float *w, int64_
 /* Results of `count` tiles for one chunk of a written image's columns; v: their V, rows beyond them
  * zero; y: packed, room for packed_floats(). */
 static void block_results(const tiled *f, const tile *t, int64_t count, int64_t image,
-                          int64_t chunk, const float *v, const float *w, float *m, float *y,
-                          ahead *q)
+                          int64_t chunk, const float *v, const float *w, float *m, float *y)
 {
     int64_t written[3], width = fcs_chunk_width(&f->u, chunk),
                         rows = (count + FCS_MR - 1) / FCS_MR * FCS_MR;
     fcs_split(image, f->u.t[1].writes, f->u.t[2].writes, written);
-    block_product(f, v, w, rows, width, m, q);
-    for (int64_t k = 0; k < count; k++)
-        if (f->u.packed)
+    block_product(f, v, w, rows, width, m);
+    for (int64_t k = 0; k < count; k++) {
+        if (f->u.packed) {
             packed_out(f, &t[k], m + k * width, y);
-        else
-            tile_out(f, &t[k], written, m + k * width, chunk * f->u.chunk, width);
+            continue;
+        }
+        if (k + 1 < count)
+            fetch_results(f, &t[k + 1], written, chunk * f->u.chunk, width);
+        tile_out(f, &t[k], written, m + k * width, chunk * f->u.chunk, width);
+    }
 }
 
 /* The block's tiles from `first` on; how many there are. */
@@ -380,18 +336,17 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
     float *v = local_of(f, thread), *m = v + f->u.points * f->plane_in,
           *y = m + f->u.points * f->plane_out, *patch = y + packed_floats(f);
     for (int64_t item = begin; item < end; item++) {
-        tile t[FCS_TILE_BLOCK], next[FCS_TILE_BLOCK];
+        tile t[FCS_TILE_BLOCK];
         int64_t count = block_tiles(f, item * f->block, t);
-        int64_t coming = item + 1 < end ? block_tiles(f, (item + 1) * f->block, next) : 0;
         fill_rows(f, count, v);
         for (int64_t i = 0; i < f->u.writes * f->chunks; i++) {
             int64_t image = i / f->chunks, chunk = i % f->chunks, written[3];
             fcs_split(image, f->u.t[1].writes, f->u.t[2].writes, written);
             for (int64_t k = 0; k < count && (i == 0 || (f->u.t[0].split && chunk == 0)); k++)
-                tile_in(f, &t[k], written, v + k * f->depth, patch);
-            ahead q = ahead_of(f, t, count, next, coming, image, chunk);
+                tile_in(f, &t[k], k + 1 < count ? &t[k + 1] : NULL, written, v + k * f->depth,
+                        patch);
             block_results(f, t, count, image, chunk, v,
-                          f->shared + fcs_chunk_at(&f->u, image, chunk), m, y, &q);
+                          f->shared + fcs_chunk_at(&f->u, image, chunk), m, y);
         }
     }
 }
@@ -405,7 +360,7 @@ static void pixel_items(void *arg, int64_t begin, int64_t end, int thread)
     fcs_split(f->v, f->u.t[1].writes, f->u.t[2].writes, written);
     for (int64_t i = begin; i < end; i++) {
         tile t = tile_at(f, i);
-        tile_in(f, &t, written, f->shared + i * f->depth, local_of(f, thread));
+        tile_in(f, &t, NULL, written, f->shared + i * f->depth, local_of(f, thread));
     }
 }
 
@@ -421,8 +376,7 @@ static void strip_items(void *arg, int64_t begin, int64_t end, int thread)
         for (int64_t first = 0; first < f->tiles; first += f->block) {
             tile t[FCS_TILE_BLOCK];
             int64_t count = block_tiles(f, first, t);
-            block_results(f, t, count, image, chunk, f->shared + first * f->depth, w, m, NULL,
-                          NULL);
+            block_results(f, t, count, image, chunk, f->shared + first * f->depth, w, m, NULL);
         }
     }
 }
@@ -446,8 +400,7 @@ void FCS_SYM(conv_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3])
     f.local = f.shared + fcs_lines(tiled_shared(&f) * sizeof(float)) / sizeof(float);
     if (!f.few) {
         FCS_SYM(tiled_weights_all)(&f.u, call->team, f.shared, f.local, local_each(&f));
-        int64_t items = fcs_divide_up(f.tiles, f.block), runs = RUNS * fcs_team_size(call->team);
-        fcs_parallel(call->team, items, fcs_most(1, fcs_least(RUN, items / runs)), tile_items, &f);
+        fcs_parallel(call->team, fcs_divide_up(f.tiles, f.block), 1, tile_items, &f);
         return;
     }
     fill_rows(&f, f.tiles, f.shared);
