@@ -59,4 +59,18 @@ stop "$work/pictures" "$@" --set train.sample_every=1 --set train.samples=64
 stop "$work/stopped" "$@"
 "$facies" train --resume "$work/stopped" -o "$work/stopped" --steps 23 --quiet --threads 2 || fail "resume after SIGTERM"
 cmp "$work/whole/checkpoint.safetensors" "$work/stopped/checkpoint.safetensors" || fail "SIGTERM and resume changed bytes"
+
+# While the last picture is made, after the last checkpoint.
+"$facies" train dsgan-tiny --data "$work/ti.png" -o "$work/last" "$@" --steps 1 --set train.samples=256 2> "$work/message" &
+child=$!
+until [ -f "$work/last/checkpoint.safetensors" ]; do
+    sleep 0.02
+    kill -0 "$child" 2>/dev/null || fail "the run ended before its checkpoint was seen"
+done
+kill -TERM "$child"
+wait "$child"
+status=$?
+[ "$status" -eq 130 ] || fail "status $status after SIGTERM in the last picture, not 130"
+grep -q 'step 1 is saved' "$work/message" || fail "no word of saving in the last picture: $(cat "$work/message")"
+"$facies" train --resume -o "$work/last" --steps 2 --quiet --threads 1 || fail "resume after the last picture"
 echo "passed"

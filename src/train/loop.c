@@ -192,7 +192,16 @@ static fcs_status finish(fcs_run *run, bool whole)
     fcs_status s = save(run);
     if (!s && run->sampled != run->step)
         s = fcs_run_sample(run);
-    return s ? s : fcs_run_report(run, whole);
+    if (!s)
+        s = fcs_run_report(run, whole);
+    if (s != FCS_INTERRUPTED)
+        return s;
+    fcs_error_clear(&run->ctx->error);
+    return fcs_fail(
+        &run->ctx->error, s,
+        "stopped while the last pictures were made; step %lld is saved: --resume goes on "
+        "from here",
+        (long long)run->step);
 }
 
 static fcs_status loop(fcs_run *run, pace *p, const fcs_train_options *o)
