@@ -177,6 +177,17 @@ static const char *const conv_dw_cases[] = {
      * in each part of the tiles */
     "in=1x70x1x8x7,1x130x1x4x4 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2 size=1,4,4 form=2",
     "in=1x8x1x93x94,1x8x1x93x93 size=1,1,2 form=1,1,2",
+    /* few channels of x, tiles side by side: runs of 1 to 14 floats, 1 to 28 rows, in the last two
+     * several groups of lanes, parts and sequences */
+    "in=1x4x1x26x27,1x64x1x26x27 pad_lo=0,2,2 pad_hi=0,2,2 size=1,5,5 form=4",
+    "in=3x1x1x23x21,3x20x1x11x10 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4 size=1,9,9 form=4",
+    "in=2x3x1x19x18,2x24x1x9x9 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,1,2 size=1,4,4 form=4",
+    "in=1x5x1x26x27,1x24x1x26x27 dilation=1,5,3 pad_lo=0,10,6 pad_hi=0,10,6 size=1,5,5 form=2",
+    "in=2x2x5x6x7,2x17x5x6x7 pad_lo=1 pad_hi=1 size=3,3,3 form=2",
+    "in=1x3x6x6x5,1x16x3x3x3 stride=2 pad_lo=1 pad_hi=2 size=4,4,4 form=3",
+    "in=2x1x1x14x39,2x16x1x14x13 stride=1,1,3 pad_lo=0,1,2 pad_hi=0,1,1 size=1,3,6 form=1,6,2",
+    "in=1x7x1x27x26,1x70x1x13x13 stride=1,2,2 pad_lo=0,2,2 pad_hi=0,1,2 size=1,5,5 form=6",
+    "in=1x3x1x93x94,1x9x1x93x93 size=1,1,2 form=1,1,2",
     NULL,
 };
 static const char *const conv_bench[] = {

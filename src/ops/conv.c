@@ -182,8 +182,9 @@ static fcs_status conv_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool 
     return FCS_OK;
 }
 
-/* A form for under eight results is conv_dx's alone: its gradients take their best. */
-static void without_packed(fcs_attrs *a, int64_t channels)
+/* A form for under eight channels is conv_dx's or conv_dw's alone: their gradients take their best.
+ */
+static void without_thin(fcs_attrs *a, int64_t channels)
 {
     int64_t *form = a->i + FCS_CONV_FORM;
     bool direct = form[0] == 1 && form[1] == 1 && form[2] == 1;
@@ -198,7 +199,7 @@ static fcs_status conv_dx_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bo
     (void)g;
     fcs_node *p = y->in[0], *w = y->in[1];
     fcs_attrs dw = with_size(&y->attrs, w->shape);
-    without_packed(&dw, y->shape.n[FCS_C]);
+    without_thin(&dw, y->shape.n[FCS_C]);
     if (want[0] && !(gx[0] = fcs_conv(gy, w, &dw)))
         return FCS_FAILED;
     if (want[1] && !(gx[1] = fcs_conv_dw(gy, p, &dw)))
@@ -213,6 +214,7 @@ static fcs_status conv_dw_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bo
     (void)g;
     fcs_node *x = y->in[0], *p = y->in[1];
     fcs_attrs dx = with_size(&y->attrs, x->shape);
+    without_thin(&dx, x->shape.n[FCS_C]);
     if (want[0] && !(gx[0] = fcs_conv_dx(p, gy, &dx)))
         return FCS_FAILED;
     if (want[1] && !(gx[1] = fcs_conv(x, gy, &dx)))

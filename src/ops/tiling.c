@@ -170,9 +170,12 @@ static bool packs(const problem *p)
            p->dims[1].dilation == 1 && p->dims[2].dilation == 1;
 }
 
+/* conv_dw with few channels of x has a kernel of its own. */
+static bool thin(const problem *p) { return p->weights && p->w.n[FCS_C] < FCS_TILING_CHANNELS; }
+
 static bool channels_fit(const problem *p, int64_t least)
 {
-    return p->w.n[FCS_N] >= least && (p->w.n[FCS_C] >= least || packs(p));
+    return p->w.n[FCS_N] >= least && (p->w.n[FCS_C] >= least || packs(p) || thin(p));
 }
 
 /* F(results, taps) of an axis, -1 where there is none. */
@@ -230,6 +233,28 @@ static const double packed_cost = 20, packed_inexact_cost = 26, tile_cost = 8000
 static double stream_cost(double weights) { return weights < 1e5 ? 0 : weights < 2e6 ? 3 : 10; }
 static double write_cost(double weights) { return weights < 2e6 ? 0 : 20; }
 
+/* conv_dw with few channels of x: a product of few rows loads more, and next to it transforms weigh
+ * much: gy's, the copies and transforms of x's short runs, gy's pixels from memory. Measured on
+ * AVX-512; with AVX2 minimal filtering gains more. */
+static const double thin_product = 1.5, thin_gy = 5, thin_x = 50, thin_pixel = 15;
+
+static double thin_cost(const problem *p, const fcs_tiling t[3])
+{
+    double points = 1, results = 1, tiles = (double)p->x.n[FCS_N], rows = (double)p->w.n[FCS_C],
+           lanes = line * ceil((double)p->w.n[FCS_N] / line);
+    for (int i = 0; i < 3; i++) {
+        points *= t[i].points;
+        results *= t[i].results;
+        tiles *= (double)t[i].tiles;
+        rows *= (double)t[i].reads;
+    }
+    double passes = t[1].form == t[2].form && t[0].points == 1 ? 1 : apart_cost;
+    double products = thin_product * rows * lanes,
+           transforms = passes * (thin_gy * lanes + thin_x * rows);
+    return tiles * (points * (products + transforms) + thin_pixel * results * lanes) +
+           weight_cost * passes * points * rows * lanes;
+}
+
 static double tiling_cost(const problem *p, const fcs_tiling t[3])
 {
     double points = 1, tiles = (double)p->x.n[FCS_N], ci = (double)p->w.n[FCS_C],
@@ -247,6 +272,8 @@ static double tiling_cost(const problem *p, const fcs_tiling t[3])
     }
     if (points > FCS_TILING_POINTS)
         return -1;
+    if (thin(p))
+        return thin_cost(p, t);
     double passes = t[1].form == t[2].form ? 1 : apart_cost;
     out = packs(p) ? line * ceil(out / line) : out;
     double weights = points * in * out, pass = passes * each_pass;

@@ -20,7 +20,8 @@ enum {
     FCS_TILE_POINTS = 8,     /* products of a form, at most */
     FCS_TILE_BLOCK = 24,     /* tiles of a work item of conv and conv_dx, at most */
     FCS_TILING_POINTS = 256, /* those of all axes together, at most */
-    FCS_TILING_CHANNELS = 8  /* least number read, and written but by conv_dx with stride */
+    /* least number read but by conv_dw, and written but by conv_dx with stride */
+    FCS_TILING_CHANNELS = 8
 };
 
 /* F(results, taps). results = 1: an axis without a form: as many products as taps. */

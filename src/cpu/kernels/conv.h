@@ -27,6 +27,11 @@ size_t FCS_SYM(conv_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3
 void FCS_SYM(conv_dw_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3]);
 size_t FCS_SYM(conv_dw_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3], int threads);
 
+/* The same where x has one to seven channels (conv_dw_thin_tiled.c). */
+void FCS_SYM(conv_dw_thin_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3]);
+size_t FCS_SYM(conv_dw_thin_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3],
+                                           int threads);
+
 /* conv_dw where x or gy has one to seven channels (conv_dw_thin.c). */
 bool FCS_SYM(conv_dw_thin_fits)(const fcs_apply_args *a);
 void FCS_SYM(conv_dw_thin_run)(const fcs_cpu_call *call);

@@ -374,13 +374,15 @@ void FCS_SYM(dw_parts_add)(fcs_team *team, fcs_dw_parts *p)
         fcs_parallel(team, p->floats, 16384, add_items, p);
 }
 
+static bool thin_x(const fcs_apply_args *a) { return a->in[0].n[FCS_C] < FCS_TILING_CHANNELS; }
+
 static void any_run(const fcs_cpu_call *c)
 {
     fcs_tiling t[3];
-    if (FCS_SYM(conv_dw_thin_fits)(c->args))
+    if (fcs_conv_tiling(c->args, t))
+        (thin_x(c->args) ? FCS_SYM(conv_dw_thin_tiled_run) : FCS_SYM(conv_dw_tiled_run))(c, t);
+    else if (FCS_SYM(conv_dw_thin_fits)(c->args))
         FCS_SYM(conv_dw_thin_run)(c);
-    else if (fcs_conv_tiling(c->args, t))
-        FCS_SYM(conv_dw_tiled_run)(c, t);
     else
         dw_run(c);
 }
@@ -388,10 +390,11 @@ static void any_run(const fcs_cpu_call *c)
 static size_t any_scratch(const fcs_apply_args *a, int threads)
 {
     fcs_tiling t[3];
-    if (FCS_SYM(conv_dw_thin_fits)(a))
-        return FCS_SYM(conv_dw_thin_scratch)(a, threads);
-    return fcs_conv_tiling(a, t) ? FCS_SYM(conv_dw_tiled_scratch)(a, t, threads)
-                                 : dw_scratch(a, threads);
+    if (fcs_conv_tiling(a, t))
+        return thin_x(a) ? FCS_SYM(conv_dw_thin_tiled_scratch)(a, t, threads)
+                         : FCS_SYM(conv_dw_tiled_scratch)(a, t, threads);
+    return FCS_SYM(conv_dw_thin_fits)(a) ? FCS_SYM(conv_dw_thin_scratch)(a, threads)
+                                         : dw_scratch(a, threads);
 }
 
 const fcs_cpu_op FCS_SYM(op_conv_dw) = {any_run, any_scratch, NULL};

@@ -11,8 +11,7 @@
  *
  * A sequence of one block has nothing to add to: the sums of some rows at a time are transformed
  * back from the second cache (deep layers, whose sums are larger than the last one). */
-#include "cpu/kernels/conv.h"
-#include "cpu/kernels/tiles.h"
+#include "cpu/kernels/conv_dw_tiled.h"
 
 enum {
     BLOCK = 64,             /* tiles that are transformed in one go, at most */
@@ -31,20 +30,16 @@ enum {
 
 typedef struct tiled {
     fcs_view x, gy, out;
-    fcs_tiling t[3];
-    fcs_transform forward, spread, back;
-    int64_t points, reads;
-    int64_t tiles, blocks, parts;
+    fcs_dw_tiles g;
+    int64_t blocks, parts;
     int64_t block, sequence;    /* tiles, blocks; at most */
     int64_t lanes, rows;        /* of x, all kernels that add up; of gy */
     int64_t group_x, group_y;   /* of them in a work item */
     int64_t groups_x, groups_y; /* how many groups */
     int64_t sub_y;              /* rows summed and transformed back at once */
     int64_t plane_x, plane_y;
-    int64_t taps;   /* of one of the kernels that add up */
     int64_t filter; /* floats of a row in out */
     float *partial; /* [part][as out], where there is more than one */
-    fcs_tile_place *place[3];
     float *local;
     size_t local_floats, sums;
 } tiled;
@@ -58,13 +53,13 @@ static int64_t even_groups(int64_t n, int64_t most)
 
 static void choose_groups(tiled *f)
 {
-    int64_t x = GROUP, y = GROUP, tiles = fcs_least(f->tiles, BLOCK);
-    while (f->points * x * y > SUM_FLOATS)
+    int64_t x = GROUP, y = GROUP, tiles = fcs_least(f->g.n, BLOCK);
+    while (f->g.points * x * y > SUM_FLOATS)
         if (x > y)
             x /= 2;
         else
             y /= 2;
-    if (f->tiles <= BLOCK && f->points * tiles * (x + 2 * y) <= BLOCK_FLOATS)
+    if (f->g.n <= BLOCK && f->g.points * tiles * (x + 2 * y) <= BLOCK_FLOATS)
         y *= 2; /* sums are few at a time */
     f->group_x = even_groups(f->lanes, x);
     f->group_y = even_groups(f->rows, y);
@@ -74,9 +69,9 @@ static void choose_groups(tiled *f)
 
 static void choose_blocks(tiled *f, int64_t floats)
 {
-    int64_t most = BLOCK_FLOATS / (f->points * (f->group_x + f->group_y));
-    f->blocks = fcs_divide_up(f->tiles, fcs_least(BLOCK, most));
-    f->block = fcs_divide_up(f->tiles, f->blocks);
+    int64_t most = BLOCK_FLOATS / (f->g.points * (f->group_x + f->group_y));
+    f->blocks = fcs_divide_up(f->g.n, fcs_least(BLOCK, most));
+    f->block = fcs_divide_up(f->g.n, f->blocks);
     f->parts = fcs_divide_up(PARTS, f->groups_x * f->groups_y);
     /* blocks by the two, so that not every one is transformed back */
     f->parts = fcs_least(f->parts, fcs_divide_up(f->blocks, 2));
@@ -88,33 +83,17 @@ static void choose_blocks(tiled *f, int64_t floats)
 static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
 {
     int64_t floats = fcs_shape_floats(a->out);
-    *f = (tiled){.points = 1, .reads = 1, .taps = 1, .tiles = a->in[0].n[FCS_N]};
-    for (int i = 0; i < 3; i++) {
-        f->t[i] = t[i];
-        f->points *= t[i].points;
-        f->reads *= t[i].reads;
-        f->taps *= t[i].taps;
-        f->tiles *= t[i].tiles;
-    }
-    f->forward = FCS_SYM(transform_of)(t, FCS_TRANSFORM_IN);
-    f->spread = FCS_SYM(transform_of)(t, FCS_TRANSFORM_OUT_ADJOINT);
-    f->back = FCS_SYM(transform_of)(t, FCS_TRANSFORM_WEIGHTS_ADJOINT);
-    f->lanes = f->reads * fcs_channel_stride(a->in[0].n[FCS_C]);
+    *f = (tiled){.g = fcs_dw_tiles_of(a, t)};
+    f->lanes = f->g.reads * fcs_channel_stride(a->in[0].n[FCS_C]);
     f->rows = fcs_channel_stride(a->in[1].n[FCS_C]);
     f->filter = floats / a->out.n[FCS_N];
     choose_groups(f);
     choose_blocks(f, floats);
     f->plane_x = fcs_plane(f->block * f->group_x);
     f->plane_y = fcs_plane(f->block * f->group_y);
-    f->sums = (size_t)(f->points * fcs_plane(f->group_x * f->sub_y));
+    f->sums = (size_t)(f->g.points * fcs_plane(f->group_x * f->sub_y));
     int64_t patch = f->group_x > f->group_y ? f->group_x : f->group_y;
-    f->local_floats = (size_t)(f->points * (f->plane_x + f->plane_y + patch)) + f->sums;
-}
-
-static size_t tiled_places(const tiled *f)
-{
-    return fcs_lines((size_t)(f->t[0].tiles + f->t[1].tiles + f->t[2].tiles) *
-                     sizeof(fcs_tile_place));
+    f->local_floats = (size_t)(f->g.points * (f->plane_x + f->plane_y + patch)) + f->sums;
 }
 
 static size_t tiled_partial(const tiled *f, fcs_shape out)
@@ -126,7 +105,7 @@ size_t FCS_SYM(conv_dw_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling 
 {
     tiled f;
     tiled_init(&f, a, t);
-    return tiled_places(&f) + tiled_partial(&f, a->out) +
+    return fcs_dw_places_bytes(&f.g) + tiled_partial(&f, a->out) +
            (size_t)threads * fcs_lines(f.local_floats * sizeof(float));
 }
 
@@ -138,39 +117,16 @@ typedef struct work {
     int64_t row, rows;
 } work;
 
-typedef struct where {
-    int64_t n;
-    const fcs_tile_place *p[3];
-} where;
-
-static where tile_where(const tiled *f, int64_t tile)
-{
-    int64_t at[3];
-    fcs_split(tile, f->t[1].tiles, f->t[2].tiles, at);
-    where r = {.n = at[0] / f->t[0].tiles};
-    at[0] %= f->t[0].tiles;
-    for (int k = 0; k < 3; k++)
-        r.p[k] = f->place[k] + at[k];
-    return r;
-}
-
 /* The lane's kernel c, and its channel there. */
 static int64_t lane_channel(const tiled *f, int64_t lane, int64_t c[3])
 {
-    fcs_split(lane / f->x.cs, f->t[1].reads, f->t[2].reads, c);
+    fcs_split(lane / f->x.cs, f->g.t[1].reads, f->g.t[2].reads, c);
     return lane % f->x.cs;
 }
 
-static void strides(const tiled *f, int64_t plane, int64_t ys[3])
-{
-    ys[2] = plane;
-    ys[1] = ys[2] * f->t[2].points;
-    ys[0] = ys[1] * f->t[1].points;
-}
-
 /* What the tile reads of x for lanes from `lane` on, as many as lie in one kernel; their number. */
-static int64_t box_x(const tiled *f, const work *w, int64_t lane, const where *at, fcs_tile_box *b,
-                     int64_t *channel)
+static int64_t box_x(const tiled *f, const work *w, int64_t lane, const fcs_dw_where *at,
+                     fcs_tile_box *b, int64_t *channel)
 {
     int64_t c[3];
     *channel = lane_channel(f, w->lane + lane, c);
@@ -178,61 +134,51 @@ static int64_t box_x(const tiled *f, const work *w, int64_t lane, const where *a
     for (int k = 0; k < 3; k++) {
         b->first[k] = at->p[k]->read[0] + c[k];
         b->step[k] = at->p[k]->read_step;
-        b->count[k] = f->t[k].points;
+        b->count[k] = f->g.t[k].points;
     }
     return fcs_least(w->lanes - lane, f->x.cs - *channel);
 }
 
-static void box_gy(const tiled *f, const where *at, fcs_tile_box *b)
-{
-    b->n = at->n;
-    for (int k = 0; k < 3; k++) {
-        b->first[k] = at->p[k]->write[0];
-        b->step[k] = at->p[k]->write_step;
-        b->count[k] = f->t[k].results;
-    }
-}
-
-static void tile_x(const tiled *f, const work *w, const where *at, float *v, float *patch)
+static void tile_x(const tiled *f, const work *w, const fcs_dw_where *at, float *v, float *patch)
 {
     int64_t ys[3], xs[3], channel, width;
     fcs_tile_box b;
-    strides(f, f->plane_x, ys);
+    fcs_dw_strides(&f->g, f->plane_x, ys);
     for (int64_t lane = 0; lane < w->lanes; lane += width) {
         width = box_x(f, w, lane, at, &b, &channel);
         const float *x = fcs_tile_pixels(&f->x, &b, channel, width, xs, patch);
-        FCS_SYM(transform)(&f->forward, x, xs, v + lane, ys, width / FCS_VLEN);
+        FCS_SYM(transform)(&f->g.forward, x, xs, v + lane, ys, width / FCS_VLEN);
     }
 }
 
-static void tile_gy(const tiled *f, const work *w, const where *at, float *y, float *patch)
+static void tile_gy(const tiled *f, const work *w, const fcs_dw_where *at, float *y, float *patch)
 {
     fcs_tile_box b;
     int64_t xs[3], ys[3];
-    strides(f, f->plane_y, ys);
-    box_gy(f, at, &b);
+    fcs_dw_strides(&f->g, f->plane_y, ys);
+    fcs_dw_box_gy(&f->g, at, &b);
     const float *g = fcs_tile_pixels(&f->gy, &b, w->row, w->rows, xs, patch);
-    FCS_SYM(transform)(&f->spread, g, xs, y, ys, w->rows / FCS_VLEN);
+    FCS_SYM(transform)(&f->g.spread, g, xs, y, ys, w->rows / FCS_VLEN);
 }
 
 /* Those of the box that the tile before did not read: tiles follow one another along W. */
 FCS_INLINE void fetch_box(const tiled *f, const fcs_view *image, fcs_tile_box *b, int64_t channel,
                           int64_t width)
 {
-    int64_t known = b->count[2] - f->t[2].results;
+    int64_t known = b->count[2] - f->g.t[2].results;
     b->first[2] += b->step[2] * known;
     b->count[2] -= known;
     fcs_tile_fetch(image, b, channel, width);
 }
 
-FCS_INLINE void fetch_tile(const tiled *f, const work *w, const where *at)
+FCS_INLINE void fetch_tile(const tiled *f, const work *w, const fcs_dw_where *at)
 {
     fcs_tile_box b;
     for (int64_t lane = 0, channel, width; lane < w->lanes; lane += width) {
         width = box_x(f, w, lane, at, &b, &channel);
         fetch_box(f, &f->x, &b, channel, width);
     }
-    box_gy(f, at, &b);
+    fcs_dw_box_gy(&f->g, at, &b);
     fetch_box(f, &f->gy, &b, w->row, w->rows);
 }
 
@@ -240,10 +186,10 @@ FCS_INLINE void fetch_tile(const tiled *f, const work *w, const where *at)
 static void transform_block(const tiled *f, const work *w, int64_t first, int64_t tiles, float *v,
                             float *y, float *patch)
 {
-    where at = tile_where(f, first), next = at;
+    fcs_dw_where at = fcs_dw_where_of(&f->g, first), next = at;
     for (int64_t i = 0; i < tiles; i++, v += w->lanes, y += w->rows, at = next) {
         if (i + 1 < tiles) {
-            next = tile_where(f, first + i + 1);
+            next = fcs_dw_where_of(&f->g, first + i + 1);
             fetch_tile(f, w, &next);
         }
         tile_x(f, w, &at, v, patch);
@@ -311,7 +257,7 @@ static void sum_block(const tiled *f, const work *w, int64_t row, int64_t rows, 
                       const float *y, int64_t tiles, float *s, bool more)
 {
     int64_t each = fcs_divide_up(tiles, fcs_divide_up(tiles, SUM_TILES));
-    for (int64_t p = 0; p < f->points; p++, v += f->plane_x, y += f->plane_y)
+    for (int64_t p = 0; p < f->g.points; p++, v += f->plane_x, y += f->plane_y)
         for (int64_t at = 0; at < w->lanes; at += FCS_NR) {
             bool wide = w->lanes - at >= FCS_NR;
             float *sums = s + p * fcs_plane(rows * w->lanes) + at;
@@ -332,13 +278,9 @@ static void sum_block(const tiled *f, const work *w, int64_t row, int64_t rows, 
  * where the kernel has none. */
 static void tap_offsets(const tiled *f, const int64_t c[3], int64_t channel, int64_t *offset)
 {
-    int64_t j[3], k[3], h = f->t[1].dims.kernel, w = f->t[2].dims.kernel;
-    for (int64_t tap = 0; tap < f->taps; tap++) {
-        fcs_split(tap, f->t[1].taps, f->t[2].taps, j);
-        for (int i = 0; i < 3; i++)
-            k[i] = fcs_tile_tap(&f->t[i], c[i], 0, j[i]);
-        bool none = k[0] < 0 || k[1] < 0 || k[2] < 0;
-        offset[tap] = none ? -1 : ((k[0] * h + k[1]) * w + k[2]) * f->out.cs + channel;
+    for (int64_t tap = 0; tap < f->g.taps; tap++) {
+        int64_t at = fcs_dw_tap(&f->g, c, tap);
+        offset[tap] = at < 0 ? -1 : at * f->out.cs + channel;
     }
 }
 
@@ -346,7 +288,7 @@ static void tap_offsets(const tiled *f, const int64_t c[3], int64_t channel, int
 static void write_row(const tiled *f, const int64_t *offset, int64_t width, int64_t n,
                       const float *y, float *out, bool more)
 {
-    for (int64_t tap = 0; tap < f->taps; tap++, y += width) {
+    for (int64_t tap = 0; tap < f->g.taps; tap++, y += width) {
         if (offset[tap] < 0)
             continue;
         float *to = out + offset[tap];
@@ -359,7 +301,7 @@ static void write_row(const tiled *f, const int64_t *offset, int64_t width, int6
 
 FCS_INLINE void fetch_row(const tiled *f, const int64_t *offset, int64_t width, const float *out)
 {
-    for (int64_t tap = 0; tap < f->taps; tap++)
+    for (int64_t tap = 0; tap < f->g.taps; tap++)
         for (int64_t i = 0; i < width && offset[tap] >= 0; i += 16)
             __builtin_prefetch(out + offset[tap] + i, 1);
 }
@@ -369,13 +311,13 @@ static void sums_back(const tiled *f, const work *w, int64_t row, int64_t rows, 
                       float *y, float *out, bool more)
 {
     int64_t xs[3], width, offset[FCS_TILING_POINTS];
-    strides(f, fcs_plane(rows * w->lanes), xs);
+    fcs_dw_strides(&f->g, fcs_plane(rows * w->lanes), xs);
     rows = fcs_least(rows, f->gy.shape.n[FCS_C] - w->row - row);
     out += (w->row + row) * f->filter;
     for (int64_t lane = 0; lane < w->lanes; lane += width) {
         int64_t c[3], channel = lane_channel(f, w->lane + lane, c);
         width = fcs_least(w->lanes - lane, f->x.cs - channel);
-        int64_t ys[3] = {f->t[1].taps * f->t[2].taps * width, f->t[2].taps * width, width},
+        int64_t ys[3] = {f->g.t[1].taps * f->g.t[2].taps * width, f->g.t[2].taps * width, width},
                 n = fcs_least(width, f->x.shape.n[FCS_C] - channel);
         tap_offsets(f, c, channel, offset);
         for (int64_t i = -AHEAD; i < rows; i++) {
@@ -383,7 +325,7 @@ static void sums_back(const tiled *f, const work *w, int64_t row, int64_t rows, 
                 fetch_row(f, offset, width, out + (i + AHEAD) * f->filter);
             if (i < 0)
                 continue;
-            FCS_SYM(transform)(&f->back, s + i * w->lanes + lane, xs, y, ys, width / FCS_VLEN);
+            FCS_SYM(transform)(&f->g.back, s + i * w->lanes + lane, xs, y, ys, width / FCS_VLEN);
             write_row(f, offset, width, n, y, out + i * f->filter, more);
         }
     }
@@ -398,7 +340,7 @@ static void sum_sequence(const tiled *f, const work *w, int64_t begin, int64_t e
                          const buffers *b, float *out, bool more)
 {
     for (int64_t i = begin; i < end; i++) {
-        int64_t first = i * f->tiles / f->blocks, tiles = (i + 1) * f->tiles / f->blocks - first;
+        int64_t first = i * f->g.n / f->blocks, tiles = (i + 1) * f->g.n / f->blocks - first;
         transform_block(f, w, first, tiles, b->v, b->y, b->patch);
         for (int64_t row = 0; row < w->rows; row += f->sub_y) {
             int64_t rows = fcs_least(f->sub_y, w->rows - row);
@@ -414,8 +356,8 @@ static void sum_items(void *arg, int64_t begin, int64_t end, int thread)
     const tiled *f = arg;
     size_t each = fcs_lines(f->local_floats * sizeof(float)) / sizeof(float);
     buffers b = {.v = f->local + (size_t)thread * each};
-    b.y = b.v + f->points * f->plane_x;
-    b.s = b.y + f->points * f->plane_y;
+    b.y = b.v + f->g.points * f->plane_x;
+    b.s = b.y + f->g.points * f->plane_y;
     b.patch = b.s + f->sums;
     for (int64_t item = begin; item < end; item++) {
         int64_t part = item % f->parts, y = item / f->parts % f->groups_y,
@@ -446,16 +388,11 @@ void FCS_SYM(conv_dw_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3])
     tiled f;
     tiled_init(&f, call->args, t);
     int64_t floats = fcs_shape_floats(call->out.shape);
-    fcs_tile_place *place = call->scratch;
     f.x = call->in[0];
     f.gy = call->in[1];
     f.out = call->out;
-    for (int k = 0; k < 3; k++) {
-        f.place[k] = place;
-        for (int64_t i = 0; i < t[k].tiles; i++)
-            *place++ = fcs_tile_at(&t[k], i);
-    }
-    f.partial = (float *)(void *)((char *)call->scratch + tiled_places(&f));
+    fcs_dw_places(&f.g, call->scratch);
+    f.partial = (float *)(void *)((char *)call->scratch + fcs_dw_places_bytes(&f.g));
     f.local = f.partial + tiled_partial(&f, call->out.shape) / sizeof(float);
     fcs_parallel(call->team, f.parts * f.groups_x * f.groups_y, 1, sum_items, &f);
     if (f.parts > 1)
