@@ -143,31 +143,35 @@ static void tile_line(const tiled *f, const float *line, int64_t first, int64_t 
         border_line(f, line, first, step, y);
 }
 
-/* A tile's pixels to its lanes of the patch: [point][lane]. */
-static void copy_tile(const tiled *f, int64_t tile, float *patch)
+/* What kernels (z, y, all along W) read of a tile's pixels, to their lanes of the patch:
+ * [point][lane]. */
+static void copy_tile(const tiled *f, const fcs_dw_where *at, int64_t z, int64_t y, float *patch)
 {
-    fcs_dw_where at = fcs_dw_where_of(&f->g, tile);
-    const int64_t *size = f->x.shape.n + FCS_D;
-    int64_t ys[3];
-    fcs_dw_strides(&f->g, f->plane_x, ys);
-    for (int64_t c = 0; c < f->g.t[0].reads * f->g.t[1].reads; c++, patch += f->run)
-        for (int64_t i = 0; i < f->g.t[0].points; i++)
-            for (int64_t j = 0; j < f->g.t[1].points; j++) {
-                int64_t z = at.p[0]->read[0] + c / f->g.t[1].reads + at.p[0]->read_step * i,
-                        v = at.p[1]->read[0] + c % f->g.t[1].reads + at.p[1]->read_step * j;
-                bool inside = z >= 0 && z < size[0] && v >= 0 && v < size[1];
-                int64_t line = ((at.n * size[0] + z) * size[1] + v) * size[2];
-                tile_line(f, inside ? f->x.p + line * f->x.cs : NULL, at.p[2]->read[0],
-                          at.p[2]->read_step, patch + i * ys[0] + j * ys[1]);
-            }
+    const int64_t *size = f->x.shape.n + FCS_D, planes = f->g.t[0].points, rows = f->g.t[1].points,
+                  step = f->plane_x * f->g.t[2].points;
+    z += at->p[0]->read[0];
+    for (int64_t i = 0; i < planes; i++, z += at->p[0]->read_step) {
+        int64_t v = y + at->p[1]->read[0];
+        for (int64_t j = 0; j < rows; j++, v += at->p[1]->read_step, patch += step) {
+            bool inside = z >= 0 && z < size[0] && v >= 0 && v < size[1];
+            int64_t line = ((at->n * size[0] + z) * size[1] + v) * size[2];
+            tile_line(f, inside ? f->x.p + line * f->x.cs : NULL, at->p[2]->read[0],
+                      at->p[2]->read_step, patch);
+        }
+    }
 }
 
 static void transform_x(const tiled *f, int64_t first, int64_t tiles, float *patch, float *v)
 {
     int64_t s[3];
     fcs_dw_strides(&f->g, f->plane_x, s);
-    for (int64_t i = 0; i < tiles; i++)
-        copy_tile(f, first + i, patch + i * f->rows);
+    float *to = patch;
+    for (int64_t i = 0; i < tiles; i++) {
+        fcs_dw_where at = fcs_dw_where_of(&f->g, first + i);
+        for (int64_t z = 0; z < f->g.t[0].reads; z++)
+            for (int64_t y = 0; y < f->g.t[1].reads; y++, to += f->run)
+                copy_tile(f, &at, z, y, to);
+    }
     FCS_SYM(transform)(&f->g.forward, patch, s, v, s, fcs_divide_up(tiles * f->rows, FCS_VLEN));
 }
 
