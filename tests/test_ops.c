@@ -79,6 +79,8 @@ static void test_refusals(void)
     refused("conv_dx in=1x1x1x4x4,1x1x1x3x3 size=1,40,40", "gives 38, not the input's 4");
     refused("conv_dx in=1x1x1x1x1,1x1x1x3x3 pad_lo=0,2,2 pad_hi=0,2,2", "leaves nothing");
     refused("conv_dw in=2x3x1x9x7,1x5x1x7x5", "number of samples");
+    /* a mean error of 1.2e-11 */
+    refused("conv in=1x8x9x9x9,8x8x3x3x3 form=2,6,6", "no tiles of form=2,6,6");
     refused("matmul in=5x7x1x1x1,3x7x1x1x1", "7 columns, the second 3 rows");
     refused("matmul in=5x7x1x1x2,7x3x1x1x1", "no matrix");
     refused("add in=2x3x1x1x1,3x3x1x1x1", "equal or 1");

@@ -217,6 +217,19 @@ static bool tile_axis(const problem *p, int axis, int64_t origin, int64_t result
     return true;
 }
 
+/* Two axes of eight points take up the error that the form may have: the third has none then. */
+static bool points_fit(const fcs_tiling t[3])
+{
+    int64_t points = 1;
+    int forms = 0, eight = 0;
+    for (int i = 0; i < 3; i++) {
+        points *= t[i].points;
+        forms += t[i].form >= 0;
+        eight += t[i].points == FCS_TILE_POINTS;
+    }
+    return points <= FCS_TILING_POINTS && !(eight >= 2 && forms == 3);
+}
+
 /* Work in multiplications and additions of the product; an element that is transformed costs as
  * much as some of them, more where H and W have different forms and take a pass each. Measured on
  * AVX2: 2 to 3 and 8 cycles for 8 lanes. */
@@ -270,7 +283,7 @@ static double tiling_cost(const problem *p, const fcs_tiling t[3])
         out *= (double)t[i].writes;
         read_again *= t[i].split ? (double)t[i].writes : 1;
     }
-    if (points > FCS_TILING_POINTS)
+    if (!points_fit(t))
         return -1;
     if (thin(p))
         return thin_cost(p, t);
@@ -343,7 +356,7 @@ static bool choose(const problem *p, const int64_t *origin, fcs_tiling best[3])
 /* The attribute's three values; true where all are 1, or nothing is left of them. */
 static bool explicit_tiling(const problem *p, const fcs_attrs *a, fcs_tiling t[3])
 {
-    int64_t points = 1, results = 1;
+    int64_t results = 1;
     bool split = interleaved(p) && a->i[FCS_CONV_SPLIT];
     if (!channels_fit(p, FCS_TILING_CHANNELS) || (split && packs(p)))
         return false;
@@ -351,10 +364,9 @@ static bool explicit_tiling(const problem *p, const fcs_attrs *a, fcs_tiling t[3
         int64_t form = a->i[FCS_CONV_FORM + d];
         if (!tile_axis(p, d, a->i[FCS_CONV_ORIGIN + d], form ? form : 1, split, &t[d]))
             return false;
-        points *= t[d].points;
         results *= t[d].results;
     }
-    return points <= FCS_TILING_POINTS && results > 1;
+    return points_fit(t) && results > 1;
 }
 
 static bool all_are(const fcs_attrs *a, int64_t value)
