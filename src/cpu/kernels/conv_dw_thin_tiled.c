@@ -79,7 +79,7 @@ size_t FCS_SYM(conv_dw_thin_tiled_scratch)(const fcs_apply_args *a, const fcs_ti
 {
     tiled f;
     tiled_init(&f, a, t);
-    return fcs_dw_places_bytes(&f.g) + fcs_dw_parts_bytes(&f.parts) +
+    return fcs_tile_places_bytes(t) + fcs_dw_parts_bytes(&f.parts) +
            (size_t)threads * f.local_bytes;
 }
 
@@ -388,9 +388,9 @@ void FCS_SYM(conv_dw_thin_tiled_run)(const fcs_cpu_call *call, const fcs_tiling 
     f.x = call->in[0];
     f.gy = call->in[1];
     f.out = call->out;
-    fcs_dw_places(&f.g, call->scratch);
+    fcs_tile_places(t, call->scratch, f.g.place);
     f.parts.out = call->out.p;
-    f.parts.partial = (float *)(void *)((char *)call->scratch + fcs_dw_places_bytes(&f.g));
+    f.parts.partial = (float *)(void *)((char *)call->scratch + fcs_tile_places_bytes(t));
     f.local = f.parts.partial + fcs_dw_parts_bytes(&f.parts) / sizeof(float);
     fcs_parallel(call->team, f.parts.n * f.groups, 1, sum_items, &f);
     FCS_SYM(dw_parts_add)(call->team, &f.parts);

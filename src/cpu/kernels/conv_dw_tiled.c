@@ -31,7 +31,7 @@ enum {
 typedef struct tiled {
     fcs_view x, gy, out;
     fcs_dw_tiles g;
-    int64_t blocks, parts;
+    int64_t blocks;
     int64_t block, sequence;    /* tiles, blocks; at most */
     int64_t lanes, rows;        /* of x, all kernels that add up; of gy */
     int64_t group_x, group_y;   /* of them in a work item */
@@ -39,7 +39,7 @@ typedef struct tiled {
     int64_t sub_y;              /* rows summed and transformed back at once */
     int64_t plane_x, plane_y;
     int64_t filter; /* floats of a row in out */
-    float *partial; /* [part][as out], where there is more than one */
+    fcs_dw_parts parts;
     float *local;
     size_t local_floats, sums;
 } tiled;
@@ -67,28 +67,28 @@ static void choose_groups(tiled *f)
     f->groups_y = fcs_divide_up(f->rows, f->group_y);
 }
 
-static void choose_blocks(tiled *f, int64_t floats)
+static void choose_blocks(tiled *f)
 {
     int64_t most = BLOCK_FLOATS / (f->g.points * (f->group_x + f->group_y));
     f->blocks = fcs_divide_up(f->g.n, fcs_least(BLOCK, most));
     f->block = fcs_divide_up(f->g.n, f->blocks);
-    f->parts = fcs_divide_up(PARTS, f->groups_x * f->groups_y);
+    f->parts.n = fcs_divide_up(PARTS, f->groups_x * f->groups_y);
     /* blocks by the two, so that not every one is transformed back */
-    f->parts = fcs_least(f->parts, fcs_divide_up(f->blocks, 2));
-    f->parts = fcs_least(f->parts, 1 + PART_FLOATS / floats);
-    f->sequence = fcs_least(SEQUENCE, fcs_divide_up(f->blocks, f->parts));
+    f->parts.n = fcs_least(f->parts.n, fcs_divide_up(f->blocks, 2));
+    f->parts.n = fcs_least(f->parts.n, 1 + PART_FLOATS / f->parts.floats);
+    f->sequence = fcs_least(SEQUENCE, fcs_divide_up(f->blocks, f->parts.n));
     f->sub_y = f->sequence > 1 ? f->group_y : fcs_least(f->group_y, SUB_ROWS);
 }
 
 static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
 {
-    int64_t floats = fcs_shape_floats(a->out);
     *f = (tiled){.g = fcs_dw_tiles_of(a, t)};
     f->lanes = f->g.reads * fcs_channel_stride(a->in[0].n[FCS_C]);
     f->rows = fcs_channel_stride(a->in[1].n[FCS_C]);
-    f->filter = floats / a->out.n[FCS_N];
+    f->parts.floats = fcs_shape_floats(a->out);
+    f->filter = f->parts.floats / a->out.n[FCS_N];
     choose_groups(f);
-    choose_blocks(f, floats);
+    choose_blocks(f);
     f->plane_x = fcs_plane(f->block * f->group_x);
     f->plane_y = fcs_plane(f->block * f->group_y);
     f->sums = (size_t)(f->g.points * fcs_plane(f->group_x * f->sub_y));
@@ -96,16 +96,11 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
     f->local_floats = (size_t)(f->g.points * (f->plane_x + f->plane_y + patch)) + f->sums;
 }
 
-static size_t tiled_partial(const tiled *f, fcs_shape out)
-{
-    return f->parts > 1 ? fcs_lines((size_t)(f->parts * fcs_shape_floats(out)) * sizeof(float)) : 0;
-}
-
 size_t FCS_SYM(conv_dw_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3], int threads)
 {
     tiled f;
     tiled_init(&f, a, t);
-    return fcs_dw_places_bytes(&f.g) + tiled_partial(&f, a->out) +
+    return fcs_tile_places_bytes(t) + fcs_dw_parts_bytes(&f.parts) +
            (size_t)threads * fcs_lines(f.local_floats * sizeof(float));
 }
 
@@ -360,41 +355,29 @@ static void sum_items(void *arg, int64_t begin, int64_t end, int thread)
     b.s = b.y + f->g.points * f->plane_y;
     b.patch = b.s + f->sums;
     for (int64_t item = begin; item < end; item++) {
-        int64_t part = item % f->parts, y = item / f->parts % f->groups_y,
-                x = item / f->parts / f->groups_y;
+        int64_t part = item % f->parts.n, y = item / f->parts.n % f->groups_y,
+                x = item / f->parts.n / f->groups_y;
         work w = {.lane = x * f->group_x, .row = y * f->group_y};
         w.lanes = fcs_least(f->group_x, f->lanes - w.lane);
         w.rows = fcs_least(f->group_y, f->rows - w.row);
-        float *out = f->parts > 1 ? f->partial + part * fcs_shape_floats(f->out.shape) : f->out.p;
-        int64_t first = part * f->blocks / f->parts, last = (part + 1) * f->blocks / f->parts;
+        float *out = fcs_dw_part(&f->parts, part);
+        int64_t first = part * f->blocks / f->parts.n, last = (part + 1) * f->blocks / f->parts.n;
         for (int64_t i = first; i < last; i += f->sequence)
             sum_sequence(f, &w, i, fcs_least(i + f->sequence, last), &b, out, i > first);
     }
-}
-
-static void add_parts(void *arg, int64_t begin, int64_t end, int thread)
-{
-    const tiled *f = arg;
-    int64_t floats = fcs_shape_floats(f->out.shape);
-    (void)thread;
-    memcpy(f->out.p + begin, f->partial + begin, (size_t)(end - begin) * sizeof(float));
-    for (int64_t part = 1; part < f->parts; part++)
-        for (int64_t i = begin; i < end; i++)
-            f->out.p[i] += f->partial[part * floats + i];
 }
 
 void FCS_SYM(conv_dw_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3])
 {
     tiled f;
     tiled_init(&f, call->args, t);
-    int64_t floats = fcs_shape_floats(call->out.shape);
     f.x = call->in[0];
     f.gy = call->in[1];
     f.out = call->out;
-    fcs_dw_places(&f.g, call->scratch);
-    f.partial = (float *)(void *)((char *)call->scratch + fcs_dw_places_bytes(&f.g));
-    f.local = f.partial + tiled_partial(&f, call->out.shape) / sizeof(float);
-    fcs_parallel(call->team, f.parts * f.groups_x * f.groups_y, 1, sum_items, &f);
-    if (f.parts > 1)
-        fcs_parallel(call->team, floats, 16384, add_parts, &f);
+    fcs_tile_places(t, call->scratch, f.g.place);
+    f.parts.out = call->out.p;
+    f.parts.partial = (float *)(void *)((char *)call->scratch + fcs_tile_places_bytes(t));
+    f.local = f.parts.partial + fcs_dw_parts_bytes(&f.parts) / sizeof(float);
+    fcs_parallel(call->team, f.parts.n * f.groups_x * f.groups_y, 1, sum_items, &f);
+    FCS_SYM(dw_parts_add)(call->team, &f.parts);
 }

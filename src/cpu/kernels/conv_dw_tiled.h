@@ -33,21 +33,6 @@ static inline fcs_dw_tiles fcs_dw_tiles_of(const fcs_apply_args *a, const fcs_ti
     return g;
 }
 
-static inline size_t fcs_dw_places_bytes(const fcs_dw_tiles *g)
-{
-    return fcs_lines((size_t)(g->t[0].tiles + g->t[1].tiles + g->t[2].tiles) *
-                     sizeof(fcs_tile_place));
-}
-
-static inline void fcs_dw_places(fcs_dw_tiles *g, fcs_tile_place *place)
-{
-    for (int k = 0; k < 3; k++) {
-        g->place[k] = place;
-        for (int64_t i = 0; i < g->t[k].tiles; i++)
-            *place++ = fcs_tile_at(&g->t[k], i);
-    }
-}
-
 /* A tile's sample and places. */
 typedef struct fcs_dw_where {
     int64_t n;

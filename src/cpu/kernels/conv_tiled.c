@@ -75,12 +75,6 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
     f->back = FCS_SYM(transform_of)(t, FCS_TRANSFORM_OUT);
 }
 
-static size_t tiled_places(const tiled *f)
-{
-    return fcs_lines((size_t)(f->u.t[0].tiles + f->u.t[1].tiles + f->u.t[2].tiles) *
-                     sizeof(fcs_tile_place));
-}
-
 /* Floats that all threads share: the weights, or V of all tiles. */
 static size_t tiled_shared(const tiled *f)
 {
@@ -91,7 +85,7 @@ size_t FCS_SYM(conv_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3
 {
     tiled f;
     tiled_init(&f, a, t, threads);
-    return tiled_places(&f) + fcs_lines(tiled_shared(&f) * sizeof(float)) +
+    return fcs_tile_places_bytes(t) + fcs_lines(tiled_shared(&f) * sizeof(float)) +
            (size_t)threads * fcs_lines(f.local_floats * sizeof(float));
 }
 
@@ -385,18 +379,13 @@ void FCS_SYM(conv_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3])
 {
     tiled f;
     tiled_init(&f, call->args, t, fcs_team_size(call->team));
-    fcs_tile_place *place = call->scratch;
     f.in = call->in[0];
     f.out = call->out;
     f.u.w = call->in[1].p;
-    for (int k = 0; k < 3; k++) {
-        f.place[k] = place;
-        for (int64_t i = 0; i < t[k].tiles; i++)
-            *place++ = fcs_tile_at(&t[k], i);
-    }
+    fcs_tile_places(t, call->scratch, f.place);
     for (int64_t i = 0; i < f.u.reads; i++)
         f.run[i] = i * f.in.cs;
-    f.shared = (float *)(void *)((char *)call->scratch + tiled_places(&f));
+    f.shared = (float *)(void *)((char *)call->scratch + fcs_tile_places_bytes(t));
     f.local = f.shared + fcs_lines(tiled_shared(&f) * sizeof(float)) / sizeof(float);
     if (!f.few) {
         FCS_SYM(tiled_weights_all)(&f.u, call->team, f.shared, f.local, local_each(&f));

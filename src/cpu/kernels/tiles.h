@@ -6,6 +6,22 @@
 #include "cpu/cpu.h"
 #include "cpu/kernels/forms.h"
 
+/* Where the tiles of each axis lie, in scratch. */
+static inline size_t fcs_tile_places_bytes(const fcs_tiling t[3])
+{
+    return ((size_t)(t[0].tiles + t[1].tiles + t[2].tiles) * sizeof(fcs_tile_place) + 63) / 64 * 64;
+}
+
+static inline void fcs_tile_places(const fcs_tiling t[3], fcs_tile_place *scratch,
+                                   fcs_tile_place *place[3])
+{
+    for (int k = 0; k < 3; k++) {
+        place[k] = scratch;
+        for (int64_t i = 0; i < t[k].tiles; i++)
+            *scratch++ = fcs_tile_at(&t[k], i);
+    }
+}
+
 /* Pixels first[axis] + step[axis] * i, i < count[axis], of sample n of an image. */
 typedef struct fcs_tile_box {
     int64_t n, first[3], step[3], count[3];
