@@ -4,6 +4,7 @@
 #include "cpu/cpu.h"
 #include "models/adversarial.h"
 #include "models/model.h"
+#include "models/training.h"
 #include "test.h"
 #include <string.h>
 #include <unistd.h>
@@ -329,6 +330,71 @@ static void test_latent(void)
     fcs_recipe_free(r);
 }
 
+/* A wave's pair turns by 2 pi stride / period from one cell to the next along its axis, keeps along
+ * the others, and has length 1. */
+static void check_wave(const float *pair, int64_t cells, int ny, int nx, bool along_y, double turns)
+{
+    const double angle = 2 * acos(-1.0) * turns;
+    for (int y = 0; y < ny; y++)
+        for (int x = 0; x < nx; x++) {
+            int at = y * nx + x, to = along_y ? at + nx : at + 1;
+            double s = (double)pair[at], c = (double)pair[cells + at];
+            CHECK_NEAR(s * s + c * c, 1, 1e-6);
+            if (along_y ? x + 1 < nx : y + 1 < ny)
+                CHECK_NEAR((double)pair[along_y ? at + 1 : at + nx], s, 1e-6);
+            if (along_y ? y + 1 == ny : x + 1 == nx)
+                continue;
+            CHECK_NEAR((double)pair[to], s * cos(angle) + c * sin(angle), 1e-6);
+            CHECK_NEAR((double)pair[cells + to], c * cos(angle) - s * sin(angle), 1e-6);
+        }
+}
+
+/* Waves of 24 pixels along y and 10 along x; a cell has 4. */
+static void test_waves(void)
+{
+    fcs_recipe *r = recipe_of("latent.waves=y24,x10");
+    fcs_model *m = model_of(r, true);
+    const fcs_box whole = {{0, 0, 0, 0, 0}, {1, 6, 1, 8, 8}},
+                  part = {{0, 2, 0, -3, 4}, {1, 6, 1, 5, 7}};
+    const int64_t period[3] = {0, 8, 8};
+    float a[6 * 64], b[4 * 24], z[3 * 6 * 64];
+    CHECK(m->stride == 4 && fcs_model_latent_width(m) == 6);
+    fcs_model_latent(m, 3, 5, &whole, NULL, a);
+    check_wave(a + 2 * 64, 64, 8, 8, true, 4.0 / 24);
+    check_wave(a + 4 * 64, 64, 8, 8, false, 4.0 / 10);
+    fcs_model_latent(m, 3, 5, &part, NULL, b);
+    check_wave(b, 24, 8, 3, true, 4.0 / 24);
+    for (int c = 0; c < 4; c++)
+        for (int y = 3; y < 8; y++)
+            CHECK(b[c * 24 + y * 3 + 2] == a[(2 + c) * 64 + (y - 3) * 8 + 6]);
+    /* 32 pixels hold a whole number of waves where the image wraps around: 1 and 3 */
+    fcs_model_latent(m, 3, 5, &whole, period, a);
+    check_wave(a + 2 * 64, 64, 8, 8, true, 1.0 / 8);
+    check_wave(a + 4 * 64, 64, 8, 8, false, 3.0 / 8);
+    fcs_model_latent(m, 3, 6, &whole, period, z);
+    CHECK(fabs((double)(z[128] - a[128])) > 1e-3 && fabs((double)(z[256] - a[256])) > 1e-3);
+
+    /* in training: each image of the batch has a phase of its own */
+    fcs_graph *g = fcs_graph_new(ctx);
+    fcs_node *n = fcs_training_latent(m, g, 3, "latent/train");
+    fcs_tensor *t = fcs_tensor_new(ctx, "z", n->shape);
+    fcs_plan *plan = NULL;
+    CHECK(fcs_assign(g, t, n) == FCS_OK && fcs_plan_new(g, &plan) == FCS_OK);
+    CHECK(fcs_plan_run(plan, 1, 2) == FCS_OK && fcs_tensor_get(t, z) == FCS_OK);
+    for (int i = 0; i < 3; i++) {
+        check_wave(z + (i * 6 + 2) * 64, 64, 8, 8, true, 4.0 / 24);
+        check_wave(z + (i * 6 + 4) * 64, 64, 8, 8, false, 4.0 / 10);
+    }
+    CHECK(fabs((double)(z[128] - z[512])) > 1e-3 && fabs((double)(z[128] - z[896])) > 1e-3);
+    fcs_plan_free(plan);
+    fcs_graph_free(g);
+    fcs_tensor_free(t);
+    for (int i = 0; i < 2; i++)
+        CHECK(step(m, i) == FCS_OK);
+    fcs_model_free(m);
+    fcs_recipe_free(r);
+}
+
 /* Critic steps, separate fakes, 3D: everything that a recipe may say runs. */
 static void test_variants(void)
 {
@@ -376,6 +442,7 @@ int main(void)
     test_rate();
     test_generator();
     test_latent();
+    test_waves();
     test_variants();
     fcs_dataset_free(data);
     remove(picture);

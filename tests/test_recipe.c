@@ -182,6 +182,12 @@ static void test_refused(void)
         {"scheme=adversarail", "adversarial"},
         {"train..batch=3", "no key"},
         {"data.high=3", "tanh"},
+        {"latent.waves=y64,", "y64,x100"},
+        {"latent.waves=64", "an axis"},
+        {"latent.waves=y1", "2 pixels"},
+        {"latent.waves=ynan", "y64,x100"},
+        {"latent.waves=y64,y65,y66,y67,y68", "up to 4"},
+        {"latent.waves=y64,z9", "no z"},
     };
     fcs_recipe *r = load("dsgan-small");
     for (size_t i = 0; r && i < sizeof cases / sizeof cases[0]; i++)
@@ -208,6 +214,7 @@ static void test_refused(void)
             {"generator.norm=layer", "batch|instance|none"},
             {"train.batch=1", "2 or more"},
             {"data.size=66", "cannot make 66"},
+            {"latent.waves=y64", "one size"},
         };
         for (size_t i = 0; i < sizeof gan / sizeof gan[0]; i++)
             refuse(r, gan[i][0], gan[i][1]);
@@ -217,6 +224,18 @@ static void test_refused(void)
     if (r)
         refuse(r, "loss.gan=wasserstein", "wasserstein_gp");
     fcs_recipe_free(r);
+}
+
+/* Waves add two channels each to what the generator takes. */
+static void test_waves(void)
+{
+    fcs_recipe *r = load("slicegan-small");
+    if (r)
+        refuse(r, "latent.waves=y64", "scheme adversarial");
+    fcs_recipe_free(r);
+    CHECK(parameters_with("dsgan-small", "generator", "latent.waves=y64,x50") -
+              parameters_with("dsgan-small", "generator", "latent.waves=none") ==
+          4 * 128 * 25);
 }
 
 static void test_set(void)
@@ -346,6 +365,7 @@ int main(void)
     test_shipped();
     test_embedded();
     test_refused();
+    test_waves();
     test_set();
     test_gan_losses();
     test_texts();

@@ -21,7 +21,7 @@ void fcs_coder_free(fcs_coder *c)
 
 int64_t fcs_model_latent_count(const fcs_model *m)
 {
-    return m->latent_channels * m->latent_size[0] * m->latent_size[1] * m->latent_size[2];
+    return fcs_model_latent_width(m) * m->latent_size[0] * m->latent_size[1] * m->latent_size[2];
 }
 
 static fcs_shape image_shape(const fcs_model *m)

@@ -3,6 +3,7 @@
 #include "models/adversarial.h"
 #include "models/autoencoder.h"
 #include "models/slices.h"
+#include "models/training.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,7 @@ fcs_status fcs_model_new(fcs_context *ctx, fcs_recipe *r, const fcs_dataset *dat
     m->latent_channels = fcs_recipe_latent_channels(r);
     snprintf(m->latent_distribution, sizeof m->latent_distribution, "%s",
              fcs_recipe_word(r, "latent.distribution"));
+    m->n_waves = fcs_recipe_waves(r, m->waves);
     fcs_status status = set_scheme(m, e);
     if (status == FCS_OK)
         status = set_channels(m, channels, e);
@@ -106,6 +108,9 @@ void fcs_model_free(fcs_model *m)
     for (size_t i = 0; i < m->n_tensors; i++)
         fcs_tensor_free(m->tensors[i].tensor);
     free(m->tensors);
+    for (int i = 0; i < m->n_waves; i++)
+        for (int part = 0; part < 2; part++)
+            fcs_tensor_free(m->wave[i][part]);
     free(m);
 }
 
@@ -164,6 +169,11 @@ fcs_tensor *fcs_model_source(void *model, const char *name, fcs_shape shape, fcs
     return fill_normal(m, t, mean, std) ? t : NULL;
 }
 
+int64_t fcs_model_latent_width(const fcs_model *m)
+{
+    return m->latent_channels + m->conditions + 2 * m->n_waves;
+}
+
 /* The counter is the cell's absolute position, 21 bits an axis; each channel is a stream of its
  * own. */
 void fcs_model_latent(const fcs_model *m, uint64_t seed, int64_t realization, const fcs_box *box,
@@ -184,8 +194,10 @@ void fcs_model_latent(const fcs_model *m, uint64_t seed, int64_t realization, co
                     uint64_t index =
                         (uint64_t)at[0] << 42 | (uint64_t)at[1] << 21 | (uint64_t)at[2];
                     uint32_t of = stream + (uint32_t)c;
-                    if (c >= m->latent_channels) {
-                        *out++ = m->condition[c - m->latent_channels];
+                    int64_t told = c - m->latent_channels, wave = told - m->conditions;
+                    if (told >= 0) {
+                        *out++ = wave < 0 ? m->condition[told]
+                                          : fcs_wave_value(m, wave, seed, realization, at, period);
                         continue;
                     }
                     *out++ =

@@ -66,6 +66,9 @@ struct fcs_model {
                                      no encoder wants it */
     int conditions; /* latent channels behind those, that hold condition[] everywhere */
     float condition[FCS_PHASES_MAX];
+    fcs_wave waves[FCS_MAX_WAVES]; /* two latent channels each, behind those */
+    int n_waves;
+    fcs_tensor *wave[FCS_MAX_WAVES][2]; /* in training: sine and cosine along their axis, phase 0 */
     char culprit[256]; /* after a step that was not finite: the first bad node, "" otherwise */
     struct fcs_coder *encoder, *decoder; /* made when first asked for (coder.c) */
     void *state;                         /* the scheme's own */
@@ -88,6 +91,8 @@ fcs_tensor *fcs_model_source(void *model, const char *name, fcs_shape shape, fcs
  * m->culprit. */
 void fcs_model_culprit(fcs_model *m, fcs_plan *plain, uint64_t run);
 /* ---- single images and their latents (coder.c), with frozen statistics ---- */
+/* Channels of the latent: random ones, conditions, waves. */
+int64_t fcs_model_latent_width(const fcs_model *m);
 /* Numbers in the latent of an image of the training size. */
 int64_t fcs_model_latent_count(const fcs_model *m);
 /* The latents of n images C D H W of the training size, in the data's range: mean and logvar

@@ -26,7 +26,7 @@ fcs_node *fcs_training_latent(fcs_model *m, fcs_graph *g, int64_t n, const char 
     memcpy(attrs.i, s.n, sizeof s.n);
     const fcs_op *op = fcs_op_find(&m->ctx->error, normal ? "random_normal" : "random_uniform");
     fcs_node *z = op ? fcs_node_named(fcs_node_new(g, op, &attrs, 0, NULL), name) : NULL;
-    return normal ? z : fcs_affine(z, 2, -1);
+    return fcs_waves_add(m, normal ? z : fcs_affine(z, 2, -1), name);
 }
 
 /* To a fiftieth: a run that goes on beyond its plan still learns. */
@@ -166,8 +166,8 @@ fcs_status fcs_training_generator(fcs_model *m, const fcs_net *net, int64_t cond
     b.averaged = net->average > 0;
     *out = NULL;
     *latent = fcs_tensor_new(m->ctx, "latent",
-                             fcs_shape_of(1, m->latent_channels + conditions, latent_size[0],
-                                          latent_size[1], latent_size[2]));
+                             fcs_shape_of(1, m->latent_channels + conditions + 2 * m->n_waves,
+                                          latent_size[0], latent_size[1], latent_size[2]));
     if (*latent)
         *out = fcs_net_build(&b, fcs_read(g, *latent), NULL);
     fcs_builder_free(&b);

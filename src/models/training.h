@@ -11,6 +11,12 @@
 fcs_builder fcs_training_builder(fcs_model *m, const fcs_net *net, fcs_graph *g, fcs_mode mode);
 /* N images' worth of the latent, drawn anew in each run: a random node of this name. */
 fcs_node *fcs_training_latent(fcs_model *m, fcs_graph *g, int64_t n, const char *name);
+/* waves.c: the latent with the model's waves behind it, phases drawn anew in each run ... */
+fcs_node *fcs_waves_add(fcs_model *m, fcs_node *z, const char *name);
+/* ... and channel `of` of them at a latent cell of an image; of the period (cells, 0: none) a wave
+ * takes a whole part, so that it wraps around. */
+float fcs_wave_value(const fcs_model *m, int64_t of, uint64_t seed, int64_t realization,
+                     const int64_t cell[3], const int64_t period[3]);
 /* The rates' factor at a step: 1, then linearly down over the last part of the planned steps. */
 double fcs_training_rate(const fcs_model *m, const fcs_net *net, int64_t step);
 fcs_status fcs_training_scalar(fcs_tensor *t, double v);

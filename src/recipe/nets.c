@@ -210,6 +210,32 @@ int64_t fcs_recipe_latent_channels(const fcs_recipe *r)
     return given ? given : half ? half : 1;
 }
 
+int fcs_recipe_waves(const fcs_recipe *r, fcs_wave waves[FCS_MAX_WAVES])
+{
+    static const char axes[] = "zyx";
+    const char *at = fcs_recipe_word(r, "latent.waves");
+    int n = 0;
+    if (strcmp(at, "none") == 0)
+        return 0;
+    for (;; at++) {
+        const char *axis = *at ? strchr(axes, *at) : NULL;
+        char number[16];
+        size_t length = axis ? strcspn(at + 1, ",") : 0;
+        if (!axis || n == FCS_MAX_WAVES || length >= sizeof number)
+            return -1;
+        memcpy(number, at + 1, length);
+        number[length] = 0;
+        waves[n].axis = (int)(axis - axes);
+        if (!fcs_parse_double(number, &waves[n].period) || !(waves[n].period >= 2) ||
+            waves[n].period > 1e6)
+            return -1;
+        n++;
+        at += 1 + length;
+        if (!*at)
+            return n;
+    }
+}
+
 int64_t fcs_recipe_depth(const fcs_recipe *r)
 {
     const fcs_scheme_rules *rules = fcs_scheme_rules_of(r);

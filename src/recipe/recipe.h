@@ -112,6 +112,13 @@ bool fcs_net_whole(const fcs_net *net);
 /* Latent cells along an axis (0 D, 1 H, 2 W) in training: latent.size, or what gives data.size; 0:
  * nothing does. */
 int64_t fcs_recipe_latent_channels(const fcs_recipe *r); /* latent.channels; 0: half of data.size */
+/* latent.waves, "y64,x100"; -1: the text is no such list. */
+typedef struct fcs_wave {
+    int axis;      /* 0 D, 1 H, 2 W */
+    double period; /* pixels */
+} fcs_wave;
+enum { FCS_MAX_WAVES = 4 };
+int fcs_recipe_waves(const fcs_recipe *r, fcs_wave waves[FCS_MAX_WAVES]);
 /* Depth of what the generator makes in training: data.depth, or data.size where the scheme makes
  * volumes from images. */
 int64_t fcs_recipe_depth(const fcs_recipe *r);

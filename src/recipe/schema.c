@@ -41,6 +41,9 @@ static const fcs_param latent_params[] = {
     {"size", 'i', 0, NULL, 0, 4096, NULL,
      "latent cells along a side in training; 0: what gives data.size"},
     {"distribution", 's', 0, "uniform", 0, 0, "uniform|normal", "U[-1,1] or N(0,1)"},
+    {"waves", 's', 0, "none", 0, 300, NULL,
+     "waves through the whole image, each an axis and a period in pixels: y64,x100; two more "
+     "channels each, the sine and cosine of a phase drawn per image (Bergmann et al. 2017)"},
     {"density", 'b', 0, NULL, 0, 0, NULL,
      "slices: wanted shares of the phases as further channels, for generate --density"},
 };
@@ -76,7 +79,8 @@ static const fcs_param loss_params[] = {
     {"average", 'b', 0, NULL, 0, 0, NULL,
      "reconstruction and kl per pixel (feature, latent number), instead of their sums per image"},
     {"kl_warmup", 'f', 0, NULL, 0, 1, NULL,
-     "share of the planned steps over which the weight of kl grows from 0 to loss.kl (Bowman et al. "
+     "share of the planned steps over which the weight of kl grows from 0 to loss.kl (Bowman et "
+     "al. "
      "2016, section 3.1): keeps latents from dying before the decoder listens"},
     {"sum_fakes", 'b', 0, NULL, 0, 0, NULL,
      "vaegan: reconstructions and random images each weigh as much as the real ones; else both "

@@ -22,7 +22,11 @@ const fcs_scheme_rules *fcs_scheme_rules_of(const fcs_recipe *r)
 static fcs_shape latent_input(const fcs_recipe *r, const fcs_net *net)
 {
     bool density = fcs_recipe_number(r, "latent.density") != 0;
-    return fcs_shape_of(1, fcs_recipe_latent_channels(r) + (density ? fcs_recipe_channels(r) : 0),
+    fcs_wave waves[FCS_MAX_WAVES];
+    int n = fcs_recipe_waves(r, waves);
+    return fcs_shape_of(1,
+                        fcs_recipe_latent_channels(r) + (density ? fcs_recipe_channels(r) : 0) +
+                            (n > 0 ? 2 * n : 0),
                         fcs_recipe_latent_size(r, net, 0), fcs_recipe_latent_size(r, net, 1),
                         fcs_recipe_latent_size(r, net, 2));
 }
@@ -183,11 +187,39 @@ static fcs_status check_sizes(fcs_error *e, const fcs_recipe *r, const fcs_net *
     return FCS_OK;
 }
 
+/* A wave's phase at a latent cell follows from the cell's place, which nets of one size have not.
+ */
+static fcs_status check_waves(fcs_error *e, const fcs_recipe *r, const fcs_net *g)
+{
+    const config_setting_t *at = config_lookup(&r->config, "latent.waves");
+    fcs_wave waves[FCS_MAX_WAVES];
+    int n = fcs_recipe_waves(r, waves);
+    if (n < 0)
+        return fcs_recipe_fail(
+            e, r, at,
+            "\"%s\" is no list of waves: give up to %d, each an axis (x, y or z) "
+            "and a period of 2 pixels or more, with commas between: y64,x100",
+            fcs_recipe_word(r, "latent.waves"), FCS_MAX_WAVES);
+    if (n > 0 && strcmp(fcs_recipe_word(r, "scheme"), "adversarial") != 0)
+        return fcs_recipe_fail(e, r, at, "waves are for the scheme adversarial: set it to none");
+    if (n > 0 && (fcs_net_whole(g) || fcs_recipe_latent_size(r, g, 2) < 2))
+        return fcs_recipe_fail(
+            e, r, at,
+            "this generator makes images of one size, in which waves say nothing: "
+            "set it to none");
+    for (int i = 0; i < n; i++)
+        if (waves[i].axis == 0 && fcs_recipe_depth(r) == 1)
+            return fcs_recipe_fail(e, r, at, "images have no z: give waves along x or y");
+    return FCS_OK;
+}
+
 /* The generator makes data.size, the other net (NULL: none) takes it. */
 static fcs_status check_nets(fcs_error *e, const fcs_recipe *r, const fcs_net *g,
                              const fcs_net *other)
 {
     fcs_status status = check_range(e, r, g);
+    if (status == FCS_OK)
+        status = check_waves(e, r, g);
     if (status == FCS_OK)
         status = check_sizes(e, r, g, other);
     if (status == FCS_OK)

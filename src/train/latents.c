@@ -164,7 +164,7 @@ fcs_status fcs_reconstruct(fcs_run *run, const char *const *images, int n, const
 /* The latent of realization `index` of that seed. */
 static void draw(const coding *c, uint64_t seed, int64_t index, float *latent)
 {
-    fcs_box box = {{0}, {1, c->m->latent_channels}};
+    fcs_box box = {{0}, {1, fcs_model_latent_width(c->m)}};
     for (int d = 0; d < 3; d++)
         box.hi[FCS_D + d] = c->m->latent_size[d];
     fcs_model_latent(c->m, seed, index, &box, NULL, latent);
