@@ -252,6 +252,57 @@ static void test_parts(void)
         fcs_tensor_free(all[i]);
 }
 
+/* Six layers of conv and square, with the gradients of their kernels: each square waits for its
+ * gradient, and so do its input and, unless it is computed again, its output: 12 values of one size
+ * at least. */
+static void test_recompute(void)
+{
+    enum { LAYERS = 6 };
+    static const fcs_plan_options apart = {true, true};
+    fcs_shape s = fcs_shape_of(2, 16, 1, 64, 64);
+    const size_t size = (size_t)fcs_shape_floats(s) * sizeof(float);
+    fcs_tensor *x = tensor("x", s, 0.5), *w[LAYERS], *dw[2][LAYERS];
+    for (int i = 0; i < LAYERS; i++)
+        w[i] = tensor("w", fcs_shape_of(16, 16, 1, 3, 3), 0.1);
+    for (int k = 0; k < 2; k++) {
+        fcs_graph *g = fcs_graph_new(ctx);
+        fcs_node *y = fcs_read(g, x), *weights[LAYERS], *gradients[LAYERS];
+        for (int i = 0; i < LAYERS; i++) {
+            fcs_node *in[2] = {y, weights[i] = fcs_read(g, w[i])};
+            y = fcs_apply(g, "conv", "pad_lo=0,1,1 pad_hi=0,1,1", 2, in);
+            y = fcs_affine(fcs_unary("square", y), 0.5, 0.1);
+        }
+        fcs_node *loss = fcs_mean(y, "ncdhw"), *one = NULL;
+        CHECK(fcs_grad(g, 1, &loss, &one, LAYERS, weights, gradients) == FCS_OK);
+        fcs_plan *p = NULL;
+        for (int i = 0; i < LAYERS; i++) {
+            dw[k][i] = fcs_tensor_new(ctx, "dw", w[i]->shape);
+            CHECK(fcs_assign(g, dw[k][i], gradients[i]) == FCS_OK);
+        }
+        CHECK(fcs_plan_build(g, k ? &apart : NULL, &p) == FCS_OK);
+        int again = 0;
+        size_t scratch = 0;
+        for (int i = 0; p && i < p->n_steps; i++) {
+            again += p->steps[i].chain && strstr(p->steps[i].name, "again") != NULL;
+            scratch = p->steps[i].scratch > scratch ? p->steps[i].scratch : scratch;
+        }
+        CHECK(k ? again == 0 : again >= LAYERS / 2);
+        CHECK(p && (k == 1 || fcs_plan_bytes(p) < 9 * size + scratch));
+        CHECK(p && fcs_plan_run(p, 0, 0) == FCS_OK);
+        fcs_plan_free(p);
+        fcs_graph_free(g);
+    }
+    for (int i = 0; i < LAYERS; i++) {
+        const size_t bytes = (size_t)fcs_shape_floats(w[i]->shape) * sizeof(float);
+        CHECK(!memcmp(fcs_cpu_floats(dw[0][i]), fcs_cpu_floats(dw[1][i]), bytes));
+        CHECK(fcs_cpu_floats(dw[0][i])[0] > 0 || fcs_cpu_floats(dw[0][i])[0] < 0);
+        fcs_tensor_free(w[i]);
+        fcs_tensor_free(dw[0][i]);
+        fcs_tensor_free(dw[1][i]);
+    }
+    fcs_tensor_free(x);
+}
+
 static void test_random_graph(int number)
 {
     static const fcs_plan_options apart = {true, true};
@@ -274,6 +325,7 @@ int main(void)
     test_parts();
     test_fusion();
     test_windows();
+    test_recompute();
     for (int i = 0; i < 300; i++)
         test_random_graph(i);
     CHECK(ctx->allocated == 0); /* all that was allocated was given back */

@@ -45,7 +45,7 @@ static bool planner_init(fcs_planner *p)
     return true;
 }
 
-static void chain_free(fcs_chain *c)
+void fcs_chain_free(fcs_chain *c)
 {
     if (!c)
         return;
@@ -60,7 +60,7 @@ static void planner_free(fcs_planner *p)
     for (size_t i = 0; i < p->n_groups; i++) { /* steps that were not moved to the plan */
         free(p->groups[i].members);
         free(p->groups[i].step.name);
-        chain_free(p->groups[i].step.chain);
+        fcs_chain_free(p->groups[i].step.chain);
     }
     free(p->groups);
     free(p->live);
@@ -122,7 +122,8 @@ fcs_status fcs_plan_build(fcs_graph *g, const fcs_plan_options *o, fcs_plan **ou
     plan->steps =
         fcs_alloc_array(e, g->n_assignments, sizeof *plan->steps); /* the copies at the end */
     bool done = plan->steps && planner_init(&p) && fcs_fuse_groups(&p) && fcs_fuse_emit(&p) &&
-                fcs_assign_places(&p) && collect_steps(&p) && fcs_place_values(&p);
+                fcs_assign_places(&p) && collect_steps(&p) &&
+                (p.options.no_reuse || fcs_recompute(&p)) && fcs_place_values(&p);
     planner_free(&p);
     if (!done) {
         fcs_plan_free(plan);
@@ -199,7 +200,7 @@ void fcs_plan_free(fcs_plan *p)
         free(p->values[i].name);
     for (int i = 0; p->steps && i < p->n_steps; i++) {
         free(p->steps[i].name);
-        chain_free(p->steps[i].chain);
+        fcs_chain_free(p->steps[i].chain);
     }
     for (int i = 0; i < p->n_constants; i++)
         fcs_tensor_free(p->constants[i]);

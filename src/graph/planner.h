@@ -2,7 +2,8 @@
  *
  * fuse.c  puts the live nodes into groups (a kernel, or a chain of elementwise ops and sums) and
  * emits each group's step; order.c keeps the order of groups: who must run before whom; place.c
- * finds lifetimes and offsets. plan.c drives them. */
+ * finds lifetimes and offsets; before, recompute.c shortens the lifetimes of
+ * large values. plan.c drives them. */
 #ifndef FCS_PLANNER_H
 #define FCS_PLANNER_H
 
@@ -52,6 +53,9 @@ int fcs_fuse_value(fcs_planner *p,
 /* assign.c */
 bool fcs_assign_places(
     fcs_planner *p); /* results straight into tensors where the order allows, copies elsewhere */
+/* recompute.c */
+bool fcs_recompute(fcs_planner *p); /* steps that compute values again rather than let them wait */
+void fcs_chain_free(fcs_chain *c);  /* plan.c; NULL is allowed */
 /* place.c */
 bool fcs_place_values(fcs_planner *p);
 
