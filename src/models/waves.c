@@ -1,7 +1,7 @@
 /* waves.c: latent channels with waves through all of an image, so that far parts of it agree: the
- * sine and the cosine of one phase, drawn per image, at each cell's place. Bergmann, Jetchev and
- * Vollgraf 2017 (periodic spatial GAN), section 3.2, with given wave numbers instead of learnt
- * ones. */
+ * sine and the cosine of one phase, drawn per image, at each cell's place. The periodic dimensions
+ * of Bergmann, Jetchev and Vollgraf 2017 ("Learning texture manifolds with the periodic spatial
+ * GAN"), whose wave numbers are learnt; here they are given. */
 #include "models/training.h"
 #include "ops/ops.h"
 #include <math.h>
