@@ -25,6 +25,14 @@ typedef struct image {
     int64_t first[FCS_TILE_STRIDE], tiles;
 } image;
 
+/* Taps that written image v has not, of as many as the tiles have: zeros before its own if the
+ * whole image begins with a kernel's first tap, else behind them, so that all written images of the
+ * whole begin in the same tile. */
+static int64_t zeros_before(const fcs_tiling *t, const fcs_axis *a)
+{
+    return (t->dims.pad - t->origin) % t->dims.stride == 0 ? t->taps - a->taps : 0;
+}
+
 /* The lattices and, for each written image, a q at which a tile begins. */
 static void image_lattices(const fcs_tiling *t, int64_t r, image *i, int64_t *anchor)
 {
@@ -50,7 +58,8 @@ static void image_lattices(const fcs_tiling *t, int64_t r, image *i, int64_t *an
     /* where the whole image's first pixel of each lies; together: where its first pixel does */
     int64_t together = (d.stride - t->origin % d.stride) % d.stride;
     for (int64_t v = 0; v < d.stride; v++) {
-        int64_t offset = fcs_axis_adjoint(d, v).offset;
+        fcs_axis a = fcs_axis_adjoint(d, v);
+        int64_t offset = a.offset - zeros_before(t, &a);
         i->write[v] = v - d.stride * offset;
         anchor[v] = offset + ((t->origin + v) % d.stride - t->origin - v) / d.stride;
     }
@@ -108,7 +117,8 @@ int64_t fcs_tile_tap(const fcs_tiling *t, int64_t c, int64_t v, int64_t j)
     int64_t k = c + d.stride * j;
     if (t->adjoint) {
         fcs_axis a = fcs_axis_adjoint(d, v);
-        k = j < a.taps ? a.k0 + a.dk * j : d.kernel;
+        j -= zeros_before(t, &a);
+        k = j >= 0 && j < a.taps ? a.k0 + a.dk * j : d.kernel;
     }
     return k < d.kernel ? k : -1;
 }
