@@ -426,6 +426,21 @@ FCS_INLINE void sum_places(const float *const *in, int64_t length, const float *
     fcs_tile_store(acc, nv, out, at, true);
 }
 
+/* Share `i` of `shares` of the weights that the chunk packs for columns first .. end - 1. */
+FCS_INLINE void fetch_weights(const gather *g, const phase *p, chunk c, int64_t first, int64_t end,
+                              int64_t i, int64_t shares)
+{
+    int64_t lanes = fcs_least(end, g->out.shape.n[FCS_C]) - first;
+    bool across = g->lane_step == 1;
+    int64_t rows = across ? c.length : lanes, floats = across ? lanes : c.length,
+            step = across ? g->k_step : g->lane_step;
+    const float *w =
+        g->w + tap_offset(g, p, c.run, 0) + c.begin * g->k_step + first * g->lane_step;
+    for (int64_t r = i * rows / shares; r < (i + 1) * rows / shares; r++)
+        for (int64_t k = 0; k < floats; k += 16)
+            __builtin_prefetch(w + r * step + k, 0, 2);
+}
+
 /* All pixels of the phase, columns first .. end - 1. */
 static void few_item(const gather *g, const phase *p, int64_t first, int64_t end, char *local)
 {
@@ -445,9 +460,14 @@ static void few_item(const gather *g, const phase *p, int64_t first, int64_t end
         }
         for (int64_t at = first; at < end && count; at += FCS_NR)
             pack_block(g, p, c, at, weights + (at - first) * c.length);
+        int64_t panels = fcs_divide_up(end - first, FCS_NR),
+                shares = fcs_divide_up(count, FCS_MR) * panels;
         for (int64_t q = 0; q < count; q += FCS_MR)
             for (int64_t at = first; at < end; at += FCS_NR) {
                 const float *b = weights + (at - first) * c.length;
+                if (k + 1 < p->chunks)
+                    fetch_weights(g, p, phase_chunk(p, k + 1), first, end,
+                                  q / FCS_MR * panels + (at - first) / FCS_NR, shares);
                 if (end - at < FCS_NR)
                     sum_places(in + q, c.length, b, 1, out + q, at);
                 else

@@ -107,22 +107,39 @@ static inline void fcs_tile_runs(int64_t runs, const int64_t *offset, int64_t le
     }
 }
 
-/* y[k][lane] = w[lane * lane_step + k * k_step] for k < n, zeros in lanes lanes..width-1. */
+/* y[k][lane] = w[lane * lane_step + k] for k, lane < VLEN. */
+FCS_INLINE void fcs_pack_square(float *restrict y, const float *restrict w, int64_t lane_step,
+                                int64_t width)
+{
+    fcs_vf v[FCS_VLEN];
+    FCS_UNROLL
+    for (int i = 0; i < FCS_VLEN; i++)
+        v[i] = fcs_vload(w + i * lane_step);
+    fcs_vtranspose(v);
+    FCS_UNROLL
+    for (int i = 0; i < FCS_VLEN; i++)
+        fcs_vstore(y + i * width, v[i]);
+}
+
+/* y[k][lane] = w[lane * lane_step + k * k_step] for k < n, zeros in lanes lanes..width-1; whole
+ * vectors of lanes by vectors. */
 static inline void fcs_pack(float *restrict y, const float *restrict w, int64_t n, int64_t k_step,
                             int64_t lane_step, int64_t lanes, int64_t width)
 {
-    if (lane_step == 1) {
-        for (int64_t k = 0; k < n; k++) {
-            memcpy(y + k * width, w + k * k_step, (size_t)lanes * sizeof *y);
-            memset(y + k * width + lanes, 0, (size_t)(width - lanes) * sizeof *y);
-        }
-        return;
-    }
+    int64_t whole = lane_step == 1 || k_step == 1 ? lanes / FCS_VLEN * FCS_VLEN : 0, k = 0;
+    if (lane_step == 1)
+        for (; k < n; k++)
+            for (int64_t lane = 0; lane < whole; lane += FCS_VLEN)
+                fcs_vstore(y + k * width + lane, fcs_vload(w + k * k_step + lane));
+    else
+        for (; k + FCS_VLEN <= n; k += FCS_VLEN)
+            for (int64_t lane = 0; lane < whole; lane += FCS_VLEN)
+                fcs_pack_square(y + k * width + lane, w + lane * lane_step + k, lane_step, width);
     for (int64_t lane = 0; lane < lanes; lane++)
-        for (int64_t k = 0; k < n; k++)
-            y[k * width + lane] = w[lane * lane_step + k * k_step];
-    for (int64_t k = 0; lanes < width && k < n; k++)
-        memset(y + k * width + lanes, 0, (size_t)(width - lanes) * sizeof *y);
+        for (int64_t i = lane < whole ? k : 0; i < n; i++)
+            y[i * width + lane] = w[lane * lane_step + i * k_step];
+    for (int64_t i = 0; lanes < width && i < n; i++)
+        memset(y + i * width + lanes, 0, (size_t)(width - lanes) * sizeof *y);
 }
 
 /* sum[m * step + lane] += acc[m] for m < mr; mr, nv and step are literals. Unsigned: with overflow

@@ -72,14 +72,20 @@ FCS_INLINE void fcs_vstore_n(float *p, fcs_vf v, int64_t n)
 #if FCS_VLEN == 4
 #define FCS_EVEN 0, 2, 4, 6
 #define FCS_ODD 1, 3, 5, 7
+#define FCS_ZIP_LOW 0, 4, 1, 5
+#define FCS_ZIP_HIGH 2, 6, 3, 7
 #elif FCS_VLEN == 8
 #define FCS_EVEN 0, 2, 8, 10, 4, 6, 12, 14
 #define FCS_ODD 1, 3, 9, 11, 5, 7, 13, 15
+#define FCS_ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define FCS_ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
 #define FCS_LOW 0, 1, 2, 3, 8, 9, 10, 11
 #define FCS_HIGH 4, 5, 6, 7, 12, 13, 14, 15
 #elif FCS_VLEN == 16
 #define FCS_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #define FCS_ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define FCS_ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define FCS_ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #endif
 #if defined(__clang__)
 #define FCS_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
@@ -91,6 +97,23 @@ FCS_INLINE void fcs_vstore_n(float *p, fcs_vf v, int64_t n)
 FCS_INLINE fcs_vf fcs_vpairs(fcs_vf a, fcs_vf b)
 {
     return FCS_SHUFFLE(a, b, FCS_EVEN) + FCS_SHUFFLE(a, b, FCS_ODD);
+}
+
+/* v as a VLEN x VLEN matrix transposed: each round puts rows i and i + VLEN / 2 lane by lane. */
+FCS_INLINE void fcs_vtranspose(fcs_vf v[FCS_VLEN])
+{
+    FCS_UNROLL
+    for (unsigned round = 1; round < FCS_VLEN; round *= 2) {
+        fcs_vf t[FCS_VLEN];
+        FCS_UNROLL
+        for (unsigned i = 0; i < FCS_VLEN / 2; i++) {
+            t[2 * i] = FCS_SHUFFLE(v[i], v[i + FCS_VLEN / 2], FCS_ZIP_LOW);
+            t[2 * i + 1] = FCS_SHUFFLE(v[i], v[i + FCS_VLEN / 2], FCS_ZIP_HIGH);
+        }
+        FCS_UNROLL
+        for (unsigned i = 0; i < FCS_VLEN; i++)
+            v[i] = t[i];
+    }
 }
 
 /* Lane i: the sum of v[i]'s lanes, neighbours first, then neighbouring sums. VLEN vectors. */
