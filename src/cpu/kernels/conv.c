@@ -434,8 +434,7 @@ FCS_INLINE void fetch_weights(const gather *g, const phase *p, chunk c, int64_t 
     bool across = g->lane_step == 1;
     int64_t rows = across ? c.length : lanes, floats = across ? lanes : c.length,
             step = across ? g->k_step : g->lane_step;
-    const float *w =
-        g->w + tap_offset(g, p, c.run, 0) + c.begin * g->k_step + first * g->lane_step;
+    const float *w = g->w + tap_offset(g, p, c.run, 0) + c.begin * g->k_step + first * g->lane_step;
     for (int64_t r = i * rows / shares; r < (i + 1) * rows / shares; r++)
         for (int64_t k = 0; k < floats; k += 16)
             __builtin_prefetch(w + r * step + k, 0, 2);

@@ -2,8 +2,9 @@
 #include "cpu/kernels/conv_tiled.h"
 
 enum {
-    CHUNK = 64, /* columns that are transformed back at a time */
-    PACK = 16   /* input channels whose weights are transformed at a time */
+    CHUNK = 64,   /* columns that are transformed back at a time */
+    PACK = 16,    /* input channels whose weights are transformed at a time */
+    FAR = 1 << 22 /* floats that do not stay in the caches until they are read */
 };
 
 static int64_t taps_of(const fcs_tiled_weights *u)
@@ -156,12 +157,16 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
         pack_block(u, v, at * FCS_NR, c, k, f->y + fcs_chunk_at(u, v, at * FCS_NR / u->chunk),
                    f->scratch + (size_t)thread * f->each);
     }
+    fcs_vstreamed();
 }
 
 void FCS_SYM(tiled_weights_all)(const fcs_tiled_weights *u, fcs_team *team, float *y,
                                 float *scratch, size_t each)
 {
-    all f = {u, y, scratch, each};
+    fcs_tiled_weights of = *u;
+    all f = {&of, y, scratch, each};
+    if (fcs_tiled_floats(u) > FAR)
+        of.transform = FCS_SYM(transform_of)(u->t, FCS_TRANSFORM_WEIGHTS_FAR);
     fcs_parallel(team, u->writes * column_blocks(u) * u->reads * pack_groups(u), 1, pack_items, &f);
 }
 

@@ -171,9 +171,15 @@ FCS_INLINE void store_line(const unsigned n, float *y, int64_t step, const fcs_v
         fcs_vstore(y + i * step, v[i]);
 }
 
-/* name(v, w) transforms `from` vectors v to `to` vectors w. */
-#define PASS(name, what, m, pairs, singles, columns, from, to)                                     \
-    FCS_INLINE void name(const fcs_vf *v, fcs_vf *w) { what(&m, pairs, singles, columns, v, w); }  \
+FCS_INLINE void stream_line(const unsigned n, float *y, int64_t step, const fcs_vf *v)
+{
+    FCS_UNROLL
+    for (unsigned i = 0; i < n; i++)
+        fcs_vstream(y + i * step, v[i]);
+}
+
+/* name_line and name_plane of pass(v, w), which transforms `from` vectors v to `to` vectors w. */
+#define STORED(name, pass, store, from, to)                                                        \
     static void name##_line(const float *x, int64_t x_line, int64_t x_step, float *y,              \
                             int64_t y_line, int64_t y_step, int64_t lines, int n)                  \
     {                                                                                              \
@@ -181,8 +187,8 @@ FCS_INLINE void store_line(const unsigned n, float *y, int64_t step, const fcs_v
         (void)n;                                                                                   \
         for (; lines > 0; lines--, x += x_line, y += y_line) {                                     \
             load_line(from, x, x_step, v);                                                         \
-            name(v, w);                                                                            \
-            store_line(to, y, y_step, w);                                                          \
+            pass(v, w);                                                                            \
+            store(to, y, y_step, w);                                                               \
         }                                                                                          \
     }                                                                                              \
     static void name##_plane(const float *x, int64_t x_row, int64_t x_step, float *y,              \
@@ -192,17 +198,20 @@ FCS_INLINE void store_line(const unsigned n, float *y, int64_t step, const fcs_v
         for (; vectors > 0; vectors--, x += FCS_VLEN, y += FCS_VLEN) {                             \
             for (unsigned i = 0; i < from; i++) {                                                  \
                 load_line(from, x + i * x_row, x_step, v);                                         \
-                name(v, w);                                                                        \
+                pass(v, w);                                                                        \
                 FCS_UNROLL                                                                         \
                 for (unsigned k = 0; k < to; k++)                                                  \
                     between[k][i] = w[k];                                                          \
             }                                                                                      \
             for (unsigned k = 0; k < to; k++) {                                                    \
-                name(between[k], w);                                                               \
-                store_line(to, y + k * y_step, y_row, w);                                          \
+                pass(between[k], w);                                                               \
+                store(to, y + k * y_step, y_row, w);                                               \
             }                                                                                      \
         }                                                                                          \
     }
+#define PASS(name, what, m, pairs, singles, columns, from, to)                                     \
+    FCS_INLINE void name(const fcs_vf *v, fcs_vf *w) { what(&m, pairs, singles, columns, v, w); }  \
+    STORED(name, name, store_line, from, to)
 #define EXPAND(name, m, pairs, singles, columns)                                                   \
     PASS(name, expand, m, pairs, singles, columns, columns, 2 * pairs + singles)
 #define CONTRACT(name, m, pairs, singles, columns)                                                 \
@@ -212,6 +221,7 @@ FCS_INLINE void store_line(const unsigned n, float *y, int64_t step, const fcs_v
     CONTRACT(out_pass_##m##_##r, out_##m##_##r, pairs, singles, m)                                 \
     EXPAND(out_adjoint_##m##_##r, out_##m##_##r, pairs, singles, m)                                \
     EXPAND(weights_pass_##m##_##r, weights_##m##_##r, pairs, singles, r)                           \
+    STORED(weights_far_##m##_##r, weights_pass_##m##_##r, stream_line, r, 2 * pairs + singles)     \
     CONTRACT(weights_adjoint_##m##_##r, weights_##m##_##r, pairs, singles, r)
 EXPAND(in_pass_3, in_3, 0, 3, 3)
 EXPAND(in_pass_4, in_4, 1, 2, 4)
@@ -271,13 +281,15 @@ typedef struct passes {
 #define PASSES(m, r, points)                                                                       \
     {                                                                                              \
         BOTH(in_pass_##points), BOTH(out_pass_##m##_##r), BOTH(out_adjoint_##m##_##r),             \
-            BOTH(weights_pass_##m##_##r), BOTH(weights_adjoint_##m##_##r)                          \
+            BOTH(weights_pass_##m##_##r), BOTH(weights_far_##m##_##r),                             \
+            BOTH(weights_adjoint_##m##_##r)                                                        \
     }
 /* In the order of fcs_forms, behind that of no form; each in that of fcs_transform_kind. */
 static const passes all_passes[][FCS_TRANSFORMS] = {
     {{copy_pass, NULL},
      {sum_pass, NULL},
      {spread_pass, NULL},
+     {copy_pass, NULL},
      {copy_pass, NULL},
      {copy_pass, NULL}},
     PASSES(2, 2, 3),
@@ -296,8 +308,8 @@ fcs_transform FCS_SYM(transform_of)(const fcs_tiling t[3], fcs_transform_kind ki
     fcs_transform r = {.plane = NULL};
     for (int i = 0; i < 3; i++) {
         int points = t[i].points, results = t[i].results, taps = t[i].taps;
-        const int from[FCS_TRANSFORMS] = {points, points, results, taps, points};
-        const int to[FCS_TRANSFORMS] = {points, results, points, points, taps};
+        const int from[FCS_TRANSFORMS] = {points, points, results, taps, taps, points};
+        const int to[FCS_TRANSFORMS] = {points, results, points, points, points, taps};
         r.n[i] = points;
         r.pass[i] = all_passes[t[i].form + 1][kind].line;
         r.from[i] = from[kind];

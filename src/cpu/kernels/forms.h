@@ -26,10 +26,11 @@ typedef struct fcs_transform {
     int n[3], from[3], to[3];
 } fcs_transform;
 typedef enum fcs_transform_kind {
-    FCS_TRANSFORM_IN,              /* B': points to points */
-    FCS_TRANSFORM_OUT,             /* A': points to results */
-    FCS_TRANSFORM_OUT_ADJOINT,     /* A */
-    FCS_TRANSFORM_WEIGHTS,         /* G: taps to points */
+    FCS_TRANSFORM_IN,          /* B': points to points */
+    FCS_TRANSFORM_OUT,         /* A': points to results */
+    FCS_TRANSFORM_OUT_ADJOINT, /* A */
+    FCS_TRANSFORM_WEIGHTS,     /* G: taps to points */
+    FCS_TRANSFORM_WEIGHTS_FAR, /* the same, to lines of memory that are not kept in the caches */
     FCS_TRANSFORM_WEIGHTS_ADJOINT, /* G' */
     FCS_TRANSFORMS
 } fcs_transform_kind;

@@ -38,6 +38,26 @@ FCS_INLINE fcs_vf fcs_vload(const float *p) { return (fcs_vf) * (const fcs_vf_me
 
 FCS_INLINE void fcs_vstore(float *p, fcs_vf v) { *(fcs_vf_memory *)p = (fcs_vf_memory)v; }
 
+/* A store past the caches where a vector is a whole cache line, at its boundary; a thread calls
+ * fcs_vstreamed() before another one reads them. */
+FCS_INLINE void fcs_vstream(float *p, fcs_vf v)
+{
+#if !defined(__AVX512F__) || FCS_VLEN != 16
+    fcs_vstore(p, v);
+#elif defined(__clang__)
+    __builtin_nontemporal_store(v, (fcs_vf *)(void *)p);
+#else
+    __builtin_ia32_movntps512(p, v);
+#endif
+}
+
+FCS_INLINE void fcs_vstreamed(void)
+{
+#ifdef __AVX512F__
+    __builtin_ia32_sfence();
+#endif
+}
+
 /* All lanes x. (x - 0 is x for every x, -0 and NaN included; 0 + x would lose the sign of -0.) */
 FCS_INLINE fcs_vf fcs_vset(float x) { return x - (fcs_vf){0}; }
 
