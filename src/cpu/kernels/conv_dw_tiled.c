@@ -134,47 +134,44 @@ static int64_t box_x(const tiled *f, const work *w, int64_t lane, const fcs_dw_w
     return fcs_least(w->lanes - lane, f->x.cs - *channel);
 }
 
-static void tile_x(const tiled *f, const work *w, const fcs_dw_where *at, float *v, float *patch)
-{
-    int64_t ys[3], xs[3], channel, width;
-    fcs_tile_box b;
-    fcs_dw_strides(&f->g, f->plane_x, ys);
-    for (int64_t lane = 0; lane < w->lanes; lane += width) {
-        width = box_x(f, w, lane, at, &b, &channel);
-        const float *x = fcs_tile_pixels(&f->x, &b, channel, width, xs, patch);
-        FCS_SYM(transform)(&f->g.forward, x, xs, v + lane, ys, width / FCS_VLEN);
-    }
-}
-
-static void tile_gy(const tiled *f, const work *w, const fcs_dw_where *at, float *y, float *patch)
-{
-    fcs_tile_box b;
-    int64_t xs[3], ys[3];
-    fcs_dw_strides(&f->g, f->plane_y, ys);
-    fcs_dw_box_gy(&f->g, at, &b);
-    const float *g = fcs_tile_pixels(&f->gy, &b, w->row, w->rows, xs, patch);
-    FCS_SYM(transform)(&f->g.spread, g, xs, y, ys, w->rows / FCS_VLEN);
-}
-
 /* Those of the box that the tile before did not read: tiles follow one another along W. */
-FCS_INLINE void fetch_box(const tiled *f, const fcs_view *image, fcs_tile_box *b, int64_t channel,
-                          int64_t width)
+static void leave_new(const tiled *f, fcs_tile_box *b)
 {
     int64_t known = b->count[2] - f->g.t[2].results;
     b->first[2] += b->step[2] * known;
     b->count[2] -= known;
-    fcs_tile_fetch(image, b, channel, width);
 }
 
-FCS_INLINE void fetch_tile(const tiled *f, const work *w, const fcs_dw_where *at)
+/* The tile's pixels of x transformed, while those of the next one, which may be NULL, come. */
+static void tile_x(const tiled *f, const work *w, const fcs_dw_where *at, const fcs_dw_where *next,
+                   float *v, float *patch)
 {
-    fcs_tile_box b;
-    for (int64_t lane = 0, channel, width; lane < w->lanes; lane += width) {
+    int64_t ys[3], xs[3], channel, width;
+    fcs_tile_box b, ahead;
+    fcs_dw_strides(&f->g, f->plane_x, ys);
+    for (int64_t lane = 0; lane < w->lanes; lane += width) {
         width = box_x(f, w, lane, at, &b, &channel);
-        fetch_box(f, &f->x, &b, channel, width);
+        if (next) {
+            box_x(f, w, lane, next, &ahead, &channel);
+            leave_new(f, &ahead);
+        }
+        const float *x = fcs_tile_pixels(&f->x, &b, channel, width, xs, patch);
+        fcs_tile_transform(&f->g.forward, x, xs, v + lane, ys, width, &f->x, next ? &ahead : NULL,
+                           channel);
     }
+}
+
+static void tile_gy(const tiled *f, const work *w, const fcs_dw_where *at, const fcs_dw_where *next,
+                    float *y, float *patch)
+{
+    fcs_tile_box b, ahead;
+    int64_t xs[3], ys[3];
+    fcs_dw_strides(&f->g, f->plane_y, ys);
     fcs_dw_box_gy(&f->g, at, &b);
-    fetch_box(f, &f->gy, &b, w->row, w->rows);
+    if (next)
+        fcs_dw_box_gy(&f->g, next, &ahead);
+    const float *g = fcs_tile_pixels(&f->gy, &b, w->row, w->rows, xs, patch);
+    fcs_tile_transform(&f->g.spread, g, xs, y, ys, w->rows, &f->gy, next ? &ahead : NULL, w->row);
 }
 
 /* The tiles from `first` on; while one is transformed, the pixels of the next come. */
@@ -183,12 +180,11 @@ static void transform_block(const tiled *f, const work *w, int64_t first, int64_
 {
     fcs_dw_where at = fcs_dw_where_of(&f->g, first), next = at;
     for (int64_t i = 0; i < tiles; i++, v += w->lanes, y += w->rows, at = next) {
-        if (i + 1 < tiles) {
+        bool more = i + 1 < tiles;
+        if (more)
             next = fcs_dw_where_of(&f->g, first + i + 1);
-            fetch_tile(f, w, &next);
-        }
-        tile_x(f, w, &at, v, patch);
-        tile_gy(f, w, &at, y, patch);
+        tile_x(f, w, &at, more ? &next : NULL, v, patch);
+        tile_gy(f, w, &at, more ? &next : NULL, y, patch);
     }
 }
 

@@ -134,14 +134,14 @@ static fcs_tile_box tile_box(const tiled *f, const tile *t, const int64_t c[3], 
 }
 
 /* What a tile reads and the one before it did not, along W within a strip, nor that above. */
-FCS_INLINE void fetch_new(const tiled *f, const tile *t, const int64_t c[3], const int64_t v[3])
+static fcs_tile_box new_box(const tiled *f, const tile *t, const int64_t c[3], const int64_t v[3])
 {
     fcs_tile_box b = tile_box(f, t, c, v);
     for (int k = 1; k < (t->begins ? 2 : 3); k++) {
         b.first[k] += (b.count[k] - f->u.t[k].results) * b.step[k];
         b.count[k] = f->u.t[k].results;
     }
-    fcs_tile_fetch(&f->in, &b, 0, f->in.cs);
+    return b;
 }
 
 /* The tile's pixels transformed: for all written images or, split, for that one. `next` may be
@@ -154,11 +154,11 @@ static void tile_in(const tiled *f, const tile *t, const tile *next, const int64
     for (int64_t i = 0; i < f->u.reads; i++, v += f->in.cs) {
         int64_t c[3], xs[3];
         fcs_split(i, f->u.t[1].reads, f->u.t[2].reads, c);
-        fcs_tile_box box = tile_box(f, t, c, of);
+        fcs_tile_box box = tile_box(f, t, c, of), ahead;
         if (next)
-            fetch_new(f, next, c, of);
+            ahead = new_box(f, next, c, of);
         const float *x = fcs_tile_pixels(&f->in, &box, 0, f->in.cs, xs, patch);
-        FCS_SYM(transform)(&f->forward, x, xs, v, ys, f->in.cs / FCS_VLEN);
+        fcs_tile_transform(&f->forward, x, xs, v, ys, f->in.cs, &f->in, next ? &ahead : NULL, 0);
     }
 }
 

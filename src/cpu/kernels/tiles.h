@@ -103,4 +103,22 @@ FCS_INLINE void fcs_tile_fetch(const fcs_view *image, const fcs_tile_box *b, int
         }
 }
 
+/* Transforms `width` lanes, and with each line of them fetches one of every pixel of `ahead`, which
+ * may be NULL: in one burst they would wait for one another. */
+static inline void fcs_tile_transform(const fcs_transform *t, const float *x, const int64_t xs[3],
+                                      float *y, const int64_t ys[3], int64_t width,
+                                      const fcs_view *image, const fcs_tile_box *ahead,
+                                      int64_t channel)
+{
+    enum { LINE = 16, BURST = 80 };
+    int64_t pixels = ahead ? ahead->count[0] * ahead->count[1] * ahead->count[2] : 1;
+    int64_t step = LINE * fcs_most(1, ahead ? BURST / pixels : width / LINE);
+    for (int64_t lane = 0; lane < width; lane += step) {
+        int64_t n = fcs_least(step, width - lane);
+        if (ahead)
+            fcs_tile_fetch(image, ahead, channel + lane, n);
+        FCS_SYM(transform)(t, x + lane, xs, y + lane, ys, n / FCS_VLEN);
+    }
+}
+
 #endif
