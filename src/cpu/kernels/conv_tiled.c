@@ -174,9 +174,8 @@ static void tile_range(const tiled *f, const tile *t, int axis, int64_t v, int64
         --*hi;
 }
 
-/* The lines that a tile's results go to. */
-FCS_INLINE void fetch_results(const tiled *f, const tile *t, const int64_t v[3], int64_t first,
-                              int64_t width)
+/* Where a tile's results go, outside the image too. */
+static fcs_tile_box result_box(const tiled *f, const tile *t, const int64_t v[3])
 {
     fcs_tile_box b = {.n = t->n};
     for (int k = 0; k < 3; k++) {
@@ -184,14 +183,15 @@ FCS_INLINE void fetch_results(const tiled *f, const tile *t, const int64_t v[3],
         b.step[k] = t->place[k]->write_step;
         b.count[k] = f->u.t[k].results;
     }
-    fcs_tile_fetch(&f->out, &b, first, width);
+    return b;
 }
 
 /* `width` columns from `first` on of written image v: straight to the image, or, where some results
  * lie outside, by way of y. */
-static void tile_out(const tiled *f, const tile *t, const int64_t v[3], const float *m,
-                     int64_t first, int64_t width)
+static void tile_out(const tiled *f, const tile *t, const tile *next, const int64_t v[3],
+                     const float *m, int64_t first, int64_t width)
 {
+    fcs_tile_box ahead = result_box(f, next, v);
     float y[FCS_TILING_POINTS * FCS_VLEN];
     int64_t lo[3], hi[3], at = t->n, step = f->out.cs, r1 = f->u.t[1].results,
                           r2 = f->u.t[2].results;
@@ -208,9 +208,10 @@ static void tile_out(const tiled *f, const tile *t, const int64_t v[3], const fl
         image[k] = step * t->place[k]->write_step;
     float *out = f->out.p + at * f->out.cs + first;
     if (inside) {
-        FCS_SYM(transform)(&f->back, m, xs, out, image, width / FCS_VLEN);
+        fcs_tile_transform(&f->back, m, xs, out, image, width, &f->out, &ahead, first);
         return;
     }
+    fcs_tile_fetch(&f->out, &ahead, first, width);
     for (int64_t lane = 0; lane < width; lane += FCS_VLEN) {
         FCS_SYM(transform)(&f->back, m + lane, xs, y, ys, 1);
         for (int64_t i = lo[0]; i < hi[0]; i++)
@@ -300,9 +301,8 @@ static void block_results(const tiled *f, const tile *t, int64_t count, int64_t 
             packed_out(f, &t[k], m + k * width, y);
             continue;
         }
-        if (k + 1 < count)
-            fetch_results(f, &t[k + 1], written, chunk * f->u.chunk, width);
-        tile_out(f, &t[k], written, m + k * width, chunk * f->u.chunk, width);
+        tile_out(f, &t[k], &t[fcs_least(k + 1, count - 1)], written, m + k * width,
+                 chunk * f->u.chunk, width);
     }
 }
 
