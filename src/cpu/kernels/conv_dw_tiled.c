@@ -146,7 +146,7 @@ static void leave_new(const tiled *f, fcs_tile_box *b)
 static void tile_x(const tiled *f, const work *w, const fcs_dw_where *at, const fcs_dw_where *next,
                    float *v, float *patch)
 {
-    int64_t ys[3], xs[3], channel, width;
+    int64_t ys[3], channel, width;
     fcs_tile_box b, ahead;
     fcs_dw_strides(&f->g, f->plane_x, ys);
     for (int64_t lane = 0; lane < w->lanes; lane += width) {
@@ -155,9 +155,8 @@ static void tile_x(const tiled *f, const work *w, const fcs_dw_where *at, const 
             box_x(f, w, lane, next, &ahead, &channel);
             leave_new(f, &ahead);
         }
-        const float *x = fcs_tile_pixels(&f->x, &b, channel, width, xs, patch);
-        fcs_tile_transform(&f->g.forward, x, xs, v + lane, ys, width, &f->x, next ? &ahead : NULL,
-                           channel);
+        fcs_tile_read(&f->g.forward, &f->x, &b, channel, width, v + lane, ys, next ? &ahead : NULL,
+                      patch);
     }
 }
 
@@ -165,13 +164,12 @@ static void tile_gy(const tiled *f, const work *w, const fcs_dw_where *at, const
                     float *y, float *patch)
 {
     fcs_tile_box b, ahead;
-    int64_t xs[3], ys[3];
+    int64_t ys[3];
     fcs_dw_strides(&f->g, f->plane_y, ys);
     fcs_dw_box_gy(&f->g, at, &b);
     if (next)
         fcs_dw_box_gy(&f->g, next, &ahead);
-    const float *g = fcs_tile_pixels(&f->gy, &b, w->row, w->rows, xs, patch);
-    fcs_tile_transform(&f->g.spread, g, xs, y, ys, w->rows, &f->gy, next ? &ahead : NULL, w->row);
+    fcs_tile_read(&f->g.spread, &f->gy, &b, w->row, w->rows, y, ys, next ? &ahead : NULL, patch);
 }
 
 /* The tiles from `first` on; while one is transformed, the pixels of the next come. */

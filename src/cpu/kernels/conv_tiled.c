@@ -152,13 +152,12 @@ static void tile_in(const tiled *f, const tile *t, const tile *next, const int64
     int64_t ys[3] = {f->plane_in * f->u.t[1].points * f->u.t[2].points,
                      f->plane_in * f->u.t[2].points, f->plane_in};
     for (int64_t i = 0; i < f->u.reads; i++, v += f->in.cs) {
-        int64_t c[3], xs[3];
+        int64_t c[3];
         fcs_split(i, f->u.t[1].reads, f->u.t[2].reads, c);
         fcs_tile_box box = tile_box(f, t, c, of), ahead;
         if (next)
             ahead = new_box(f, next, c, of);
-        const float *x = fcs_tile_pixels(&f->in, &box, 0, f->in.cs, xs, patch);
-        fcs_tile_transform(&f->forward, x, xs, v, ys, f->in.cs, &f->in, next ? &ahead : NULL, 0);
+        fcs_tile_read(&f->forward, &f->in, &box, 0, f->in.cs, v, ys, next ? &ahead : NULL, patch);
     }
 }
 
@@ -208,7 +207,7 @@ static void tile_out(const tiled *f, const tile *t, const tile *next, const int6
         image[k] = step * t->place[k]->write_step;
     float *out = f->out.p + at * f->out.cs + first;
     if (inside) {
-        fcs_tile_transform(&f->back, m, xs, out, image, width, &f->out, &ahead, first);
+        fcs_tile_transform(&f->back, m, xs, NULL, out, image, width, &f->out, &ahead, first);
         return;
     }
     fcs_tile_fetch(&f->out, &ahead, first, width);

@@ -164,6 +164,14 @@ FCS_INLINE void load_line(const unsigned n, const float *x, int64_t step, fcs_vf
         v[i] = fcs_vload(x + i * step);
 }
 
+/* Zeros for the elements that are not lo .. hi - 1. */
+FCS_INLINE void load_inside(const int n, const float *x, int64_t step, int lo, int hi, fcs_vf *v)
+{
+    FCS_UNROLL
+    for (int i = 0; i < n; i++)
+        v[i] = i >= lo && i < hi ? fcs_vload(x + i * step) : (fcs_vf){0};
+}
+
 FCS_INLINE void store_line(const unsigned n, float *y, int64_t step, const fcs_vf *v)
 {
     FCS_UNROLL
@@ -209,6 +217,27 @@ FCS_INLINE void stream_line(const unsigned n, float *y, int64_t step, const fcs_
             }                                                                                      \
         }                                                                                          \
     }
+/* name_edge: name_plane of elements some of which are not to be read. */
+#define EDGE(name, from, to)                                                                       \
+    static void name##_edge(const float *x, int64_t x_row, int64_t x_step, const fcs_inside *in,   \
+                            float *y, int64_t y_row, int64_t y_step, int64_t vectors)              \
+    {                                                                                              \
+        fcs_vf v[from], w[to], between[to][from];                                                  \
+        for (; vectors > 0; vectors--, x += FCS_VLEN, y += FCS_VLEN) {                             \
+            for (int i = 0; i < from; i++) {                                                       \
+                bool row = i >= in->lo[1] && i < in->hi[1];                                        \
+                load_inside(from, x + i * x_row, x_step, in->lo[2], row ? in->hi[2] : 0, v);       \
+                name(v, w);                                                                        \
+                FCS_UNROLL                                                                         \
+                for (unsigned k = 0; k < to; k++)                                                  \
+                    between[k][i] = w[k];                                                          \
+            }                                                                                      \
+            for (unsigned k = 0; k < to; k++) {                                                    \
+                name(between[k], w);                                                               \
+                store_line(to, y + k * y_step, y_row, w);                                          \
+            }                                                                                      \
+        }                                                                                          \
+    }
 #define PASS(name, what, m, pairs, singles, columns, from, to)                                     \
     FCS_INLINE void name(const fcs_vf *v, fcs_vf *w) { what(&m, pairs, singles, columns, v, w); }  \
     STORED(name, name, store_line, from, to)
@@ -220,14 +249,18 @@ FCS_INLINE void stream_line(const unsigned n, float *y, int64_t step, const fcs_
 #define FORM(m, r, pairs, singles)                                                                 \
     CONTRACT(out_pass_##m##_##r, out_##m##_##r, pairs, singles, m)                                 \
     EXPAND(out_adjoint_##m##_##r, out_##m##_##r, pairs, singles, m)                                \
+    EDGE(out_adjoint_##m##_##r, m, 2 * pairs + singles)                                            \
     EXPAND(weights_pass_##m##_##r, weights_##m##_##r, pairs, singles, r)                           \
     STORED(weights_far_##m##_##r, weights_pass_##m##_##r, stream_line, r, 2 * pairs + singles)     \
     CONTRACT(weights_adjoint_##m##_##r, weights_##m##_##r, pairs, singles, r)
-EXPAND(in_pass_3, in_3, 0, 3, 3)
-EXPAND(in_pass_4, in_4, 1, 2, 4)
-EXPAND(in_pass_5, in_5, 1, 3, 5)
-EXPAND(in_pass_6, in_6, 1, 4, 6)
-EXPAND(in_pass_8, in_8, 3, 2, 8)
+#define IN(points, pairs, singles)                                                                 \
+    EXPAND(in_pass_##points, in_##points, pairs, singles, points)                                  \
+    EDGE(in_pass_##points, points, points)
+IN(3, 0, 3)
+IN(4, 1, 2)
+IN(5, 1, 3)
+IN(6, 1, 4)
+IN(8, 3, 2)
 FORM(2, 2, 0, 3)
 FORM(3, 2, 1, 2)
 FORM(4, 2, 1, 3)
@@ -272,26 +305,31 @@ static void spread_pass(const float *x, int64_t x_line, int64_t x_step, float *y
 typedef struct passes {
     fcs_pass *line;
     fcs_plane_pass *plane;
+    fcs_edge_pass *edge;
 } passes;
 
 #define BOTH(name)                                                                                 \
     {                                                                                              \
-        name##_line, name##_plane                                                                  \
+        name##_line, name##_plane, NULL                                                            \
+    }
+#define ALL(name)                                                                                  \
+    {                                                                                              \
+        name##_line, name##_plane, name##_edge                                                     \
     }
 #define PASSES(m, r, points)                                                                       \
     {                                                                                              \
-        BOTH(in_pass_##points), BOTH(out_pass_##m##_##r), BOTH(out_adjoint_##m##_##r),             \
+        ALL(in_pass_##points), BOTH(out_pass_##m##_##r), ALL(out_adjoint_##m##_##r),               \
             BOTH(weights_pass_##m##_##r), BOTH(weights_far_##m##_##r),                             \
             BOTH(weights_adjoint_##m##_##r)                                                        \
     }
 /* In the order of fcs_forms, behind that of no form; each in that of fcs_transform_kind. */
 static const passes all_passes[][FCS_TRANSFORMS] = {
-    {{copy_pass, NULL},
-     {sum_pass, NULL},
-     {spread_pass, NULL},
-     {copy_pass, NULL},
-     {copy_pass, NULL},
-     {copy_pass, NULL}},
+    {{copy_pass, NULL, NULL},
+     {sum_pass, NULL, NULL},
+     {spread_pass, NULL, NULL},
+     {copy_pass, NULL, NULL},
+     {copy_pass, NULL, NULL},
+     {copy_pass, NULL, NULL}},
     PASSES(2, 2, 3),
     PASSES(3, 2, 4),
     PASSES(4, 2, 5),
@@ -315,8 +353,10 @@ fcs_transform FCS_SYM(transform_of)(const fcs_tiling t[3], fcs_transform_kind ki
         r.from[i] = from[kind];
         r.to[i] = to[kind];
     }
-    if (t[1].form == t[2].form)
+    if (t[1].form == t[2].form) {
         r.plane = all_passes[t[1].form + 1][kind].plane;
+        r.edge = all_passes[t[1].form + 1][kind].edge;
+    }
     return r;
 }
 
@@ -367,30 +407,47 @@ static void one_by_one(const fcs_transform *t, const float *x, const int64_t xs[
     }
 }
 
+static void one_plane(const fcs_transform *t, const float *x, const int64_t xs[3],
+                      const fcs_inside *in, int i, float *y, const int64_t ys[3], int64_t vectors)
+{
+    static const fcs_inside none = {.hi = {0}};
+    if (in)
+        t->edge(x, xs[1], xs[2], i >= in->lo[0] && i < in->hi[0] ? in : &none, y, ys[1], ys[2],
+                vectors);
+    else
+        t->plane(x, xs[1], xs[2], y, ys[1], ys[2], vectors);
+}
+
 /* The same with H and W in one pass. */
-static void by_planes(const fcs_transform *t, const float *x, const int64_t xs[3], float *y,
-                      const int64_t ys[3])
+static void by_planes(const fcs_transform *t, const float *x, const int64_t xs[3],
+                      const fcs_inside *in, float *y, const int64_t ys[3])
 {
     float buffer[FCS_TILING_POINTS * FCS_VLEN];
     int64_t s[3];
     int size[3] = {t->from[0], t->to[1], t->to[2]};
     packed(size, s);
     for (int i = 0; i < t->from[0]; i++)
-        t->plane(x + i * xs[0], xs[1], xs[2], buffer + i * s[0], s[1], s[2], 1);
+        one_plane(t, x + i * xs[0], xs, in, i, buffer + i * s[0], s, 1);
     along(t, 0, size, buffer, s, y, ys);
+}
+
+void FCS_SYM(transform_inside)(const fcs_transform *t, const float *x, const int64_t xs[3],
+                               const fcs_inside *in, float *y, const int64_t ys[3], int64_t vectors)
+{
+    if (t->plane && t->n[0] == 1) {
+        one_plane(t, x, xs, in, 0, y, ys, vectors);
+        return;
+    }
+    for (int64_t i = 0; i < vectors; i++, x += FCS_VLEN, y += FCS_VLEN) {
+        if (t->plane)
+            by_planes(t, x, xs, in, y, ys);
+        else
+            one_by_one(t, x, xs, y, ys);
+    }
 }
 
 void FCS_SYM(transform)(const fcs_transform *t, const float *x, const int64_t xs[3], float *y,
                         const int64_t ys[3], int64_t vectors)
 {
-    if (t->plane && t->n[0] == 1) {
-        t->plane(x, xs[1], xs[2], y, ys[1], ys[2], vectors);
-        return;
-    }
-    for (int64_t i = 0; i < vectors; i++, x += FCS_VLEN, y += FCS_VLEN) {
-        if (t->plane)
-            by_planes(t, x, xs, y, ys);
-        else
-            one_by_one(t, x, xs, y, ys);
-    }
+    FCS_SYM(transform_inside)(t, x, xs, NULL, y, ys, vectors);
 }

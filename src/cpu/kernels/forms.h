@@ -19,10 +19,18 @@ typedef void fcs_pass(const float *x, int64_t x_line, int64_t x_step, float *y, 
 typedef void fcs_plane_pass(const float *x, int64_t x_row, int64_t x_step, float *y, int64_t y_row,
                             int64_t y_step, int64_t vectors);
 
+/* Elements lo .. hi - 1 along D H W that lie in the image; the others are zeros and not read. */
+typedef struct fcs_inside {
+    int lo[3], hi[3];
+} fcs_inside;
+typedef void fcs_edge_pass(const float *x, int64_t x_row, int64_t x_step, const fcs_inside *in,
+                           float *y, int64_t y_row, int64_t y_step, int64_t vectors);
+
 /* Three axes D H W, nested: from[] to to[] elements along each. */
 typedef struct fcs_transform {
     fcs_pass *pass[3];
     fcs_plane_pass *plane; /* of H and W where they have one form, else NULL */
+    fcs_edge_pass *edge;   /* the same, of IN and OUT_ADJOINT */
     int n[3], from[3], to[3];
 } fcs_transform;
 typedef enum fcs_transform_kind {
@@ -38,5 +46,9 @@ fcs_transform FCS_SYM(transform_of)(const fcs_tiling t[3], fcs_transform_kind ki
 /* `vectors` vectors of lanes that lie side by side in x and in y. Strides in floats. */
 void FCS_SYM(transform)(const fcs_transform *t, const float *x, const int64_t xs[3], float *y,
                         const int64_t ys[3], int64_t vectors);
+/* With `in`, which may be NULL where all lie inside; t has an edge. */
+void FCS_SYM(transform_inside)(const fcs_transform *t, const float *x, const int64_t xs[3],
+                               const fcs_inside *in, float *y, const int64_t ys[3],
+                               int64_t vectors);
 
 #endif

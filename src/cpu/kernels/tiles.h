@@ -103,12 +103,12 @@ FCS_INLINE void fcs_tile_fetch(const fcs_view *image, const fcs_tile_box *b, int
         }
 }
 
-/* Transforms `width` lanes, and with each line of them fetches one of every pixel of `ahead`, which
- * may be NULL: in one burst they would wait for one another. */
+/* Transforms `width` lanes, and with some of them fetches the same ones of the pixels of `ahead`,
+ * which may be NULL: in one burst they would wait for one another. in: as for transform_inside. */
 static inline void fcs_tile_transform(const fcs_transform *t, const float *x, const int64_t xs[3],
-                                      float *y, const int64_t ys[3], int64_t width,
-                                      const fcs_view *image, const fcs_tile_box *ahead,
-                                      int64_t channel)
+                                      const fcs_inside *in, float *y, const int64_t ys[3],
+                                      int64_t width, const fcs_view *image,
+                                      const fcs_tile_box *ahead, int64_t channel)
 {
     enum { LINE = 16, BURST = 80 };
     int64_t pixels = ahead ? ahead->count[0] * ahead->count[1] * ahead->count[2] : 1;
@@ -117,8 +117,48 @@ static inline void fcs_tile_transform(const fcs_transform *t, const float *x, co
         int64_t n = fcs_least(step, width - lane);
         if (ahead)
             fcs_tile_fetch(image, ahead, channel + lane, n);
-        FCS_SYM(transform)(t, x + lane, xs, y + lane, ys, n / FCS_VLEN);
+        FCS_SYM(transform_inside)(t, x + lane, xs, in, y + lane, ys, n / FCS_VLEN);
     }
+}
+
+/* Which of the box's pixels lie in the image; whether all of them do. */
+static inline bool fcs_tile_inside(const fcs_view *image, const fcs_tile_box *b, fcs_inside *in)
+{
+    bool all = true;
+    for (int k = 0; k < 3; k++) {
+        int lo = 0, hi = (int)b->count[k];
+        while (lo < hi && b->first[k] + b->step[k] * lo < 0)
+            lo++;
+        while (hi > lo && b->first[k] + b->step[k] * (hi - 1) >= image->shape.n[FCS_D + k])
+            hi--;
+        all = all && lo == 0 && hi == b->count[k];
+        in->lo[k] = lo;
+        in->hi[k] = hi;
+    }
+    return all;
+}
+
+/* The box's pixels transformed, `width` channels from `channel` on; `ahead` is fetched meanwhile.
+ * patch: room for the box, where t has no edge. */
+static inline void fcs_tile_read(const fcs_transform *t, const fcs_view *image,
+                                 const fcs_tile_box *b, int64_t channel, int64_t width, float *y,
+                                 const int64_t ys[3], const fcs_tile_box *ahead, float *patch)
+{
+    const int64_t *size = image->shape.n + FCS_D;
+    int64_t at = b->n, step = image->cs, xs[3];
+    fcs_inside in;
+    bool all = fcs_tile_inside(image, b, &in);
+    if (!all && !t->edge) {
+        const float *x = fcs_tile_pixels(image, b, channel, width, xs, patch);
+        fcs_tile_transform(t, x, xs, NULL, y, ys, width, image, ahead, channel);
+        return;
+    }
+    for (int k = 0; k < 3; k++)
+        at = at * size[k] + b->first[k];
+    for (int k = 2; k >= 0; step *= size[k], k--)
+        xs[k] = step * b->step[k];
+    fcs_tile_transform(t, image->p + at * image->cs + channel, xs, all ? NULL : &in, y, ys, width,
+                       image, ahead, channel);
 }
 
 #endif
