@@ -71,11 +71,12 @@ static void choose_blocks(tiled *f)
 {
     int64_t most = BLOCK_FLOATS / (f->g.points * (f->group_x + f->group_y));
     f->blocks = fcs_divide_up(f->g.n, fcs_least(BLOCK, most));
-    f->block = fcs_divide_up(f->g.n, f->blocks);
     f->parts.n = fcs_divide_up(PARTS, f->groups_x * f->groups_y);
     /* blocks by the two, so that not every one is transformed back */
     f->parts.n = fcs_least(f->parts.n, fcs_divide_up(f->blocks, 2));
     f->parts.n = fcs_least(f->parts.n, 1 + PART_FLOATS / f->parts.floats);
+    f->blocks = fcs_divide_up(f->blocks, f->parts.n) * f->parts.n; /* as many in each part */
+    f->block = fcs_divide_up(f->g.n, f->blocks);
     f->sequence = fcs_least(SEQUENCE, fcs_divide_up(f->blocks, f->parts.n));
     f->sub_y = f->sequence > 1 ? f->group_y : fcs_least(f->group_y, SUB_ROWS);
 }
