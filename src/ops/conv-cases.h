@@ -52,6 +52,18 @@ static const char *const conv_cases[] = {
     "in=2x19x1x4x27,4x19x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1", /* few results: blocks by four */
     "in=1x16x1x5x23,5x16x1x1x4 pad_lo=0,0,2 pad_hi=0,0,1", /* by three and two */
     "in=1x3x1x9x14,70x3x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1", /* few channels to many */
+    /* of conv alone: few channels of x, tiles side by side */
+    "in=1x4x1x26x27,64x4x1x5x5 pad_lo=0,2,2 pad_hi=0,2,2 form=4",
+    "in=3x1x1x23x21,20x1x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4 form=4",
+    "in=2x3x1x19x18,24x3x1x4x4 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,1,2 form=4",
+    "in=1x5x1x26x27,24x5x1x5x5 dilation=1,5,3 pad_lo=0,10,6 pad_hi=0,10,6 form=2",
+    "in=2x2x5x6x7,17x2x3x3x3 pad_lo=1 pad_hi=1 form=2",
+    "in=1x3x6x6x5,16x3x4x4x4 stride=2 pad_lo=1 pad_hi=2 form=3",
+    "in=2x1x1x14x39,16x1x1x3x6 stride=1,1,3 pad_lo=0,1,2 pad_hi=0,1,1 form=1,6,2",
+    "in=1x7x1x27x26,70x7x1x5x5 stride=1,2,2 pad_lo=0,2,2 pad_hi=0,1,2 form=6 origin=0,5,3",
+    /* more transformed weights than stay in the caches */
+    "in=1x260x1x4x5,272x260x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=6",
+    "in=1x260x2x3x3,272x260x3x3x3 pad_lo=1 pad_hi=1 form=2",
     NULL,
 };
 static const char *const conv_dx_cases[] = {

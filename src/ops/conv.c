@@ -169,27 +169,27 @@ static fcs_attrs with_size(const fcs_attrs *a, fcs_shape s)
     return sized;
 }
 
-static fcs_status conv_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
-                            fcs_node **gx)
-{
-    (void)g;
-    fcs_node *x = y->in[0], *w = y->in[1];
-    fcs_attrs dx = with_size(&y->attrs, x->shape), dw = with_size(&y->attrs, w->shape);
-    if (want[0] && !(gx[0] = fcs_conv_dx(gy, w, &dx)))
-        return FCS_FAILED;
-    if (want[1] && !(gx[1] = fcs_conv_dw(x, gy, &dw)))
-        return FCS_FAILED;
-    return FCS_OK;
-}
-
-/* A form for under eight channels is conv_dx's or conv_dw's alone: their gradients take their best.
- */
+/* A form for under eight channels need not be one of a gradient's op: that takes its best. */
 static void without_thin(fcs_attrs *a, int64_t channels)
 {
     int64_t *form = a->i + FCS_CONV_FORM;
     bool direct = form[0] == 1 && form[1] == 1 && form[2] == 1;
     for (int d = 0; d < 3 && channels < FCS_TILING_CHANNELS && !direct; d++)
         form[d] = 0;
+}
+
+static fcs_status conv_grad(fcs_graph *g, fcs_node *y, fcs_node *gy, const bool *want,
+                            fcs_node **gx)
+{
+    (void)g;
+    fcs_node *x = y->in[0], *w = y->in[1];
+    fcs_attrs dx = with_size(&y->attrs, x->shape), dw = with_size(&y->attrs, w->shape);
+    without_thin(&dx, x->shape.n[FCS_C]);
+    if (want[0] && !(gx[0] = fcs_conv_dx(gy, w, &dx)))
+        return FCS_FAILED;
+    if (want[1] && !(gx[1] = fcs_conv_dw(x, gy, &dw)))
+        return FCS_FAILED;
+    return FCS_OK;
 }
 
 /* y = conv_dx(p, w) has an image's shape, and so has gy. */

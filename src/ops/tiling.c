@@ -183,9 +183,16 @@ static bool packs(const problem *p)
 /* conv_dw with few channels of x has a kernel of its own. */
 static bool thin(const problem *p) { return p->weights && p->w.n[FCS_C] < FCS_TILING_CHANNELS; }
 
+/* conv with few channels of x transforms tiles side by side. */
+static bool thin_read(const problem *p)
+{
+    return !p->weights && !p->adjoint && p->w.n[FCS_C] < FCS_TILING_CHANNELS;
+}
+
 static bool channels_fit(const problem *p, int64_t least)
 {
-    return p->w.n[FCS_N] >= least && (p->w.n[FCS_C] >= least || packs(p) || thin(p));
+    return p->w.n[FCS_N] >= least &&
+           (p->w.n[FCS_C] >= least || packs(p) || thin(p) || thin_read(p));
 }
 
 /* F(results, taps) of an axis, -1 where there is none. */
@@ -278,6 +285,24 @@ static double thin_cost(const problem *p, const fcs_tiling t[3])
            weight_cost * passes * points * rows * lanes;
 }
 
+/* conv with few channels of x: products so short that their sums are stored and transformed back in
+ * more time than they take. Measured on AVX-512. */
+static const double short_product = 13, beside_x = 40;
+
+static double thin_read_cost(const problem *p, const fcs_tiling t[3])
+{
+    double points = 1, tiles = (double)p->x.n[FCS_N], sums = (double)p->w.n[FCS_C],
+           lanes = line * ceil((double)p->w.n[FCS_N] / line);
+    for (int i = 0; i < 3; i++) {
+        points *= t[i].points;
+        tiles *= (double)t[i].tiles;
+        sums *= (double)t[i].reads;
+    }
+    double passes = t[1].form == t[2].form && t[0].points == 1 ? 1 : apart_cost;
+    return tiles * points * (lanes * (sums + short_product * passes) + beside_x * passes * sums) +
+           weight_cost * passes * points * sums * lanes;
+}
+
 static double tiling_cost(const problem *p, const fcs_tiling t[3])
 {
     double points = 1, tiles = (double)p->x.n[FCS_N], ci = (double)p->w.n[FCS_C],
@@ -297,6 +322,8 @@ static double tiling_cost(const problem *p, const fcs_tiling t[3])
         return -1;
     if (thin(p))
         return thin_cost(p, t);
+    if (thin_read(p))
+        return thin_read_cost(p, t);
     double passes = t[1].form == t[2].form ? 1 : apart_cost;
     out = packs(p) ? line * ceil(out / line) : out;
     double weights = points * in * out, pass = passes * each_pass;

@@ -10,6 +10,7 @@
  * added to the sums of a sequence of steps, those, transformed back, to the sums of a part, parts
  * in order at the end: lengths are fixed by the problem, and no sum is long. */
 #include "cpu/kernels/conv_dw_tiled.h"
+#include "cpu/kernels/thin_tiles.h"
 
 enum {
     NV = FCS_VLEN == 16 ? 1 : 2, /* vectors of lanes at a time */
@@ -28,7 +29,8 @@ enum {
 typedef struct tiled {
     fcs_view x, gy, out;
     fcs_dw_tiles g;
-    int64_t rows, run;            /* run: of them that lie side by side in x */
+    fcs_thin_tiles thin;
+    int64_t rows;
     int64_t step, block;          /* tiles: of gy, of x that are transformed in one go */
     int64_t lanes, group, groups; /* group: lanes of a work item */
     int64_t width_x;              /* lanes of x's tiles */
@@ -59,7 +61,6 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
     for (int i = 0; i < 3; i++)
         results *= t[i].results;
     f->rows = f->g.reads * channels;
-    f->run = channels * t[2].reads;
     f->lanes = fcs_channel_stride(a->in[1].n[FCS_C]);
     f->parts.floats = fcs_shape_floats(a->out);
     choose_sizes(f);
@@ -85,92 +86,13 @@ size_t FCS_SYM(conv_dw_thin_tiled_scratch)(const fcs_apply_args *a, const fcs_ti
 
 /* ---- transforms ---- */
 
-/* n runs of 4 x fours + rest floats. */
-FCS_INLINE void copy_runs(const float *x, int64_t x_step, int64_t n, const int64_t fours,
-                          const size_t rest, float *y, int64_t y_step)
-{
-    for (int64_t i = 0; i < n; i++, x += x_step, y += y_step) {
-        for (int64_t k = 0; k < 4 * fours; k += 4)
-            memcpy(y + k, x + k, 4 * sizeof *y);
-        memcpy(y + 4 * fours, x + 4 * fours, rest * sizeof *y);
-    }
-}
-
-static void copy_line(const float *x, int64_t x_step, int64_t n, int64_t run, float *y,
-                      int64_t y_step)
-{
-    if (run == 1)
-        copy_runs(x, x_step, n, 0, 1, y, y_step);
-    else if (run == 2)
-        copy_runs(x, x_step, n, 0, 2, y, y_step);
-    else if (run == 3)
-        copy_runs(x, x_step, n, 0, 3, y, y_step);
-    else if (run == 4)
-        copy_runs(x, x_step, n, 1, 0, y, y_step);
-    else if (run % 4 == 0)
-        copy_runs(x, x_step, n, run / 4, 0, y, y_step);
-    else if (run % 4 == 1)
-        copy_runs(x, x_step, n, run / 4, 1, y, y_step);
-    else if (run % 4 == 2)
-        copy_runs(x, x_step, n, run / 4, 2, y, y_step);
-    else
-        copy_runs(x, x_step, n, run / 4, 3, y, y_step);
-}
-
-/* Runs of which some are not inside the image, zeros outside; NULL: the line is not. */
-static void border_line(const tiled *f, const float *line, int64_t first, int64_t step, float *y)
-{
-    int64_t size = f->x.shape.n[FCS_W], cs = f->x.cs, reads = f->g.t[2].reads;
-    for (int64_t i = 0; i < f->g.t[2].points; i++, first += step, y += f->plane_x) {
-        if (line && first >= 0 && first + reads <= size) {
-            copy_line(line + first * cs, 0, 1, f->run, y, 0);
-            continue;
-        }
-        memset(y, 0, (size_t)f->run * sizeof *y);
-        for (int64_t u = first; line && u < first + reads; u++)
-            for (int64_t c = 0; c < cs && u >= 0 && u < size; c++)
-                y[(u - first) * cs + c] = line[u * cs + c];
-    }
-}
-
-/* What a tile reads of a line from pixel `first` on. */
-static void tile_line(const tiled *f, const float *line, int64_t first, int64_t step, float *y)
-{
-    int64_t n = f->g.t[2].points, last = first + step * (n - 1) + f->g.t[2].reads;
-    if (line && first >= 0 && last <= f->x.shape.n[FCS_W])
-        copy_line(line + first * f->x.cs, step * f->x.cs, n, f->run, y, f->plane_x);
-    else
-        border_line(f, line, first, step, y);
-}
-
-/* What kernels (z, y, all along W) read of a tile's pixels, to their lanes of the patch:
- * [point][lane]. */
-static void copy_tile(const tiled *f, const fcs_dw_where *at, int64_t z, int64_t y, float *patch)
-{
-    const int64_t *size = f->x.shape.n + FCS_D, planes = f->g.t[0].points, rows = f->g.t[1].points,
-                  step = f->plane_x * f->g.t[2].points;
-    z += at->p[0]->read[0];
-    for (int64_t i = 0; i < planes; i++, z += at->p[0]->read_step) {
-        int64_t v = y + at->p[1]->read[0];
-        for (int64_t j = 0; j < rows; j++, v += at->p[1]->read_step, patch += step) {
-            bool inside = z >= 0 && z < size[0] && v >= 0 && v < size[1];
-            int64_t line = ((at->n * size[0] + z) * size[1] + v) * size[2];
-            tile_line(f, inside ? f->x.p + line * f->x.cs : NULL, at->p[2]->read[0],
-                      at->p[2]->read_step, patch);
-        }
-    }
-}
-
 static void transform_x(const tiled *f, int64_t first, int64_t tiles, float *patch, float *v)
 {
     int64_t s[3];
     fcs_dw_strides(&f->g, f->plane_x, s);
-    float *to = patch;
     for (int64_t i = 0; i < tiles; i++) {
         fcs_dw_where at = fcs_dw_where_of(&f->g, first + i);
-        for (int64_t z = 0; z < f->g.t[0].reads; z++)
-            for (int64_t y = 0; y < f->g.t[1].reads; y++, to += f->run)
-                copy_tile(f, &at, z, y, to);
+        fcs_thin_tile(&f->thin, at.n, at.p, patch + i * f->rows);
     }
     FCS_SYM(transform)(&f->g.forward, patch, s, v, s, fcs_divide_up(tiles * f->rows, FCS_VLEN));
 }
@@ -386,6 +308,7 @@ void FCS_SYM(conv_dw_thin_tiled_run)(const fcs_cpu_call *call, const fcs_tiling 
     tiled f;
     tiled_init(&f, call->args, t);
     f.x = call->in[0];
+    f.thin = fcs_thin_tiles_of(&f.x, t, f.plane_x);
     f.gy = call->in[1];
     f.out = call->out;
     fcs_tile_places(t, call->scratch, f.g.place);

@@ -13,6 +13,7 @@
  * border changes the sequence of operations. */
 #include "cpu/kernels/conv_tiled.h"
 #include "cpu/kernels/rows.h"
+#include "cpu/kernels/thin_tiles.h"
 
 enum {
     KEPT = 1 << 25,  /* floats of weights that are kept: 128 MB */
@@ -27,7 +28,9 @@ typedef struct tiled {
     fcs_transform forward, back;
     int64_t depth; /* floats per point and tile: reads x channels as stored */
     int64_t chunks;
-    bool few; /* tiles, and many weights: items are strips of columns */
+    bool few;  /* tiles, and many weights: items are strips of columns */
+    bool thin; /* one to seven channels read: tiles are transformed side by side */
+    fcs_thin_tiles beside;
     int64_t tiles, block, plane_in, plane_out, plane_w;
     int64_t run[MOST_READS];
     fcs_tile_place *place[3];
@@ -57,7 +60,9 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
     for (int i = 0; i < 3; i++)
         f->tiles *= t[i].tiles;
     f->depth = u->reads * fcs_channel_stride(u->channels);
-    f->few = !u->packed && fcs_tiled_floats(u) > KEPT && f->tiles < u->writes * u->columns;
+    f->thin = u->channels < FCS_TILING_CHANNELS;
+    f->few =
+        !u->packed && !f->thin && fcs_tiled_floats(u) > KEPT && f->tiles < u->writes * u->columns;
     while (f->few && u->chunk > FCS_NR && u->points * u->sums * u->chunk > STRIP)
         u->chunk /= 2;
     f->chunks = fcs_chunks(u);
@@ -66,7 +71,7 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
     f->block = block >= FCS_TILE_BLOCK ? FCS_TILE_BLOCK : (block / FCS_MR + 1) * FCS_MR;
     f->plane_in = fcs_plane((f->few ? (f->tiles + FCS_MR) : f->block) * f->depth);
     f->plane_out = fcs_plane(f->block * fcs_least(u->columns, u->chunk));
-    int64_t patch = u->points * fcs_channel_stride(u->channels),
+    int64_t patch = u->points * (f->thin ? f->plane_in : fcs_channel_stride(u->channels)),
             pack = (int64_t)FCS_SYM(tiled_weights_scratch)(u);
     int64_t item = f->few ? u->points * (f->plane_out + f->plane_w) + pack
                           : u->points * (f->plane_in + f->plane_out) + patch + packed_floats(f);
@@ -279,9 +284,9 @@ static void block_product(const tiled *f, const float *v, const float *w, int64_
             for (int64_t r = 0; r < rows; r += FCS_MR, ahead += share) {
                 for (int i = 0; i < FCS_MR; i++)
                     out[i] = m + p * f->plane_out + (r + i) * width;
-                fcs_tile_runs(f->u.reads, f->run, f->u.channels, v + p * f->plane_in + r * f->depth,
-                              f->depth, now, width - at < FCS_NR ? FCS_VLEN : FCS_NR, out, at,
-                              false, ahead, step);
+                fcs_tile_runs(f->thin ? 1 : f->u.reads, f->run, f->thin ? f->u.sums : f->u.channels,
+                              v + p * f->plane_in + r * f->depth, f->depth, now,
+                              width - at < FCS_NR ? FCS_VLEN : FCS_NR, out, at, false, ahead, step);
             }
         }
 }
@@ -314,6 +319,16 @@ static int64_t block_tiles(const tiled *f, int64_t first, tile t[FCS_TILE_BLOCK]
     return count;
 }
 
+/* A block of thin tiles transformed. */
+static void thin_in(const tiled *f, const tile *t, int64_t count, float *v, float *patch)
+{
+    int64_t s[3] = {f->plane_in * f->u.t[1].points * f->u.t[2].points,
+                    f->plane_in * f->u.t[2].points, f->plane_in};
+    for (int64_t k = 0; k < count; k++)
+        fcs_thin_tile(&f->beside, t[k].n, t[k].place, patch + k * f->depth);
+    FCS_SYM(transform)(&f->forward, patch, s, v, s, fcs_divide_up(count * f->depth, FCS_VLEN));
+}
+
 /* Zeros in V behind its tiles, up to a whole number of MR rows. */
 static void fill_rows(const tiled *f, int64_t count, float *v)
 {
@@ -331,11 +346,14 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
     for (int64_t item = begin; item < end; item++) {
         tile t[FCS_TILE_BLOCK];
         int64_t count = block_tiles(f, item * f->block, t);
+        if (f->thin)
+            thin_in(f, t, count, v, patch);
         fill_rows(f, count, v);
         for (int64_t i = 0; i < f->u.writes * f->chunks; i++) {
             int64_t image = i / f->chunks, chunk = i % f->chunks, written[3];
             fcs_split(image, f->u.t[1].writes, f->u.t[2].writes, written);
-            for (int64_t k = 0; k < count && (i == 0 || (f->u.t[0].split && chunk == 0)); k++)
+            for (int64_t k = 0;
+                 k < count && !f->thin && (i == 0 || (f->u.t[0].split && chunk == 0)); k++)
                 tile_in(f, &t[k], k + 1 < count ? &t[k + 1] : NULL, written, v + k * f->depth,
                         patch);
             block_results(f, t, count, image, chunk, v,
@@ -382,6 +400,7 @@ void FCS_SYM(conv_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3])
     f.out = call->out;
     f.u.w = call->in[1].p;
     fcs_tile_places(t, call->scratch, f.place);
+    f.beside = fcs_thin_tiles_of(&f.in, t, f.plane_in);
     for (int64_t i = 0; i < f.u.reads; i++)
         f.run[i] = i * f.in.cs;
     f.shared = (float *)(void *)((char *)call->scratch + fcs_tile_places_bytes(t));

@@ -32,7 +32,7 @@ KERNEL_SOURCES += src/cpu/kernels/peak.c
 KERNEL_SOURCES += src/cpu/kernels/table.c
 KERNEL_SOURCES += src/cpu/kernels/kernels.h src/cpu/kernels/lanes_math.h src/cpu/kernels/rows.h
 KERNEL_SOURCES += src/cpu/kernels/simd.h src/cpu/kernels/gemm.h src/cpu/kernels/conv.h src/cpu/kernels/forms.h src/cpu/kernels/tiles.h src/cpu/kernels/conv_tiled.h src/cpu/kernels/conv_dw_tiled.h
-KERNEL_SOURCES += src/cpu/kernels/thin.h
+KERNEL_SOURCES += src/cpu/kernels/thin.h src/cpu/kernels/thin_tiles.h
 KERNEL_SOURCES += src/cpu/kernels/max_window.h
 KERNEL_SOURCES += src/cpu/kernels/slices.h
 # A yardstick, built by tests/bench-openblas.sh only.
