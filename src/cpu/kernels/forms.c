@@ -165,10 +165,11 @@ FCS_INLINE void load_line(const unsigned n, const float *x, int64_t step, fcs_vf
 }
 
 /* Zeros for the elements that are not lo .. hi - 1. */
-FCS_INLINE void load_inside(const int n, const float *x, int64_t step, int lo, int hi, fcs_vf *v)
+FCS_INLINE void load_inside(const unsigned n, const float *x, int64_t step, unsigned lo,
+                            unsigned hi, fcs_vf *v)
 {
     FCS_UNROLL
-    for (int i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++)
         v[i] = i >= lo && i < hi ? fcs_vload(x + i * step) : (fcs_vf){0};
 }
 
@@ -224,7 +225,7 @@ FCS_INLINE void stream_line(const unsigned n, float *y, int64_t step, const fcs_
     {                                                                                              \
         fcs_vf v[from], w[to], between[to][from];                                                  \
         for (; vectors > 0; vectors--, x += FCS_VLEN, y += FCS_VLEN) {                             \
-            for (int i = 0; i < from; i++) {                                                       \
+            for (unsigned i = 0; i < from; i++) {                                                  \
                 bool row = i >= in->lo[1] && i < in->hi[1];                                        \
                 load_inside(from, x + i * x_row, x_step, in->lo[2], row ? in->hi[2] : 0, v);       \
                 name(v, w);                                                                        \
@@ -341,21 +342,30 @@ static const passes all_passes[][FCS_TRANSFORMS] = {
     PASSES(6, 3, 8),
 };
 
+/* Only the last pass, D or the first behind it that has points, writes to y. */
+static fcs_transform_kind pass_kind(fcs_transform_kind kind, bool last)
+{
+    return kind == FCS_TRANSFORM_WEIGHTS_FAR && !last ? FCS_TRANSFORM_WEIGHTS : kind;
+}
+
 fcs_transform FCS_SYM(transform_of)(const fcs_tiling t[3], fcs_transform_kind kind)
 {
     fcs_transform r = {.plane = NULL};
+    bool last = true;
     for (int i = 0; i < 3; i++) {
         int points = t[i].points, results = t[i].results, taps = t[i].taps;
         const int from[FCS_TRANSFORMS] = {points, points, results, taps, taps, points};
         const int to[FCS_TRANSFORMS] = {points, results, points, points, points, taps};
         r.n[i] = points;
-        r.pass[i] = all_passes[t[i].form + 1][kind].line;
+        r.pass[i] = all_passes[t[i].form + 1][pass_kind(kind, last)].line;
         r.from[i] = from[kind];
         r.to[i] = to[kind];
+        last = last && points == 1;
     }
     if (t[1].form == t[2].form) {
-        r.plane = all_passes[t[1].form + 1][kind].plane;
-        r.edge = all_passes[t[1].form + 1][kind].edge;
+        const passes *p = &all_passes[t[1].form + 1][pass_kind(kind, t[0].points == 1)];
+        r.plane = p->plane;
+        r.edge = p->edge;
     }
     return r;
 }
@@ -408,7 +418,8 @@ static void one_by_one(const fcs_transform *t, const float *x, const int64_t xs[
 }
 
 static void one_plane(const fcs_transform *t, const float *x, const int64_t xs[3],
-                      const fcs_inside *in, int i, float *y, const int64_t ys[3], int64_t vectors)
+                      const fcs_inside *in, unsigned i, float *y, const int64_t ys[3],
+                      int64_t vectors)
 {
     static const fcs_inside none = {.hi = {0}};
     if (in)
@@ -426,7 +437,7 @@ static void by_planes(const fcs_transform *t, const float *x, const int64_t xs[3
     int64_t s[3];
     int size[3] = {t->from[0], t->to[1], t->to[2]};
     packed(size, s);
-    for (int i = 0; i < t->from[0]; i++)
+    for (unsigned i = 0; i < (unsigned)t->from[0]; i++)
         one_plane(t, x + i * xs[0], xs, in, i, buffer + i * s[0], s, 1);
     along(t, 0, size, buffer, s, y, ys);
 }

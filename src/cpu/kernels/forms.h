@@ -21,7 +21,7 @@ typedef void fcs_plane_pass(const float *x, int64_t x_row, int64_t x_step, float
 
 /* Elements lo .. hi - 1 along D H W that lie in the image; the others are zeros and not read. */
 typedef struct fcs_inside {
-    int lo[3], hi[3];
+    unsigned lo[3], hi[3];
 } fcs_inside;
 typedef void fcs_edge_pass(const float *x, int64_t x_row, int64_t x_step, const fcs_inside *in,
                            float *y, int64_t y_row, int64_t y_step, int64_t vectors);

@@ -132,8 +132,8 @@ static inline bool fcs_tile_inside(const fcs_view *image, const fcs_tile_box *b,
         while (hi > lo && b->first[k] + b->step[k] * (hi - 1) >= image->shape.n[FCS_D + k])
             hi--;
         all = all && lo == 0 && hi == b->count[k];
-        in->lo[k] = lo;
-        in->hi[k] = hi;
+        in->lo[k] = (unsigned)lo;
+        in->hi[k] = (unsigned)hi;
     }
     return all;
 }
