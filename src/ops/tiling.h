@@ -5,8 +5,8 @@
  * images; stride s makes s kernels of ceil(k / s) taps that add up (conv) or write s interleaved
  * results (conv_dx). One tile reads the same pixels for all of them, unless the tiling is split:
  * the written images of conv_dx then have tiles of their own, each read and transformed for itself.
- * They begin at other pixels, so that shared tiles must reach further, which costs much in images
- * of few tiles. With fewer than eight output channels they are shared, and the columns of all
+ * Where they begin at other pixels shared tiles must reach further, which costs much in images of
+ * few tiles. With fewer than eight output channels they are shared, and the columns of all
  * written images fill vectors together. Tiles are counted from the whole image's first pixel, so a
  * window of an image has the bits of the whole. conv_dw is the derivative of conv's form in the
  * kernel: it has conv's tiles. */
@@ -20,7 +20,7 @@ enum {
     FCS_TILE_POINTS = 8,     /* products of a form, at most */
     FCS_TILE_BLOCK = 24,     /* tiles of a work item of conv and conv_dx, at most */
     FCS_TILING_POINTS = 256, /* those of all axes together, at most */
-    /* least number read but by conv_dw, and written but by conv_dx with stride */
+    /* least number of channels but of x: conv and conv_dw read, conv_dx with stride writes less */
     FCS_TILING_CHANNELS = 8
 };
 

@@ -11,7 +11,8 @@
  * Small images of deep layers, few pixels and many weights, are mostly border, and their weights
  * would go to memory and come back. There a work item has all pixels of a phase and some columns,
  * packs the weights of a chunk, which is of one tap, and passes by the pixels whose tap lies
- * inside. Other forms than this direct one: conv_tiled.c; images of few channels: conv_thin.c. */
+ * inside, while the next chunk's weights are fetched. Other forms than this direct one:
+ * conv_tiled.c; images of few channels: conv_thin.c. */
 #include "cpu/cpu.h"
 #include "ops/axis.h"
 #include "cpu/kernels/conv.h"

@@ -8,9 +8,10 @@
  * are few, a work item is a strip of columns: V of all tiles is made before, and the strip's
  * weights, which no other item needs, are transformed in the item. Under eight output channels
  * (conv_dx with stride) the columns of all written images lie packed side by side, as if they were
- * one, in the order of their pixels, and a tile's results become a box of the image. The numbers of
- * a tile depend on nothing but its pixels: neither the block nor the strip nor the thread nor the
- * border changes the sequence of operations. */
+ * one, in the order of their pixels, and a tile's results become a box of the image. With under
+ * eight channels read (conv) a block's tiles are transformed side by side, lanes of one another's
+ * vectors. The numbers of a tile depend on nothing but its pixels: neither the block nor the strip
+ * nor the thread nor the border changes the sequence of operations. */
 #include "cpu/kernels/conv_tiled.h"
 #include "cpu/kernels/rows.h"
 #include "cpu/kernels/thin_tiles.h"
