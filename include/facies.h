@@ -357,7 +357,9 @@ typedef struct fcs_generate_options {
     void *user;
 } fcs_generate_options;
 /* Generates images, streamed in tiles, into files. path's ending chooses the format; with count > 1
- * the file name gets a number before its ending. Equal to what one piece would give. */
+ * the file name gets a number before its ending. Equal to what one piece would give. The run keeps
+ * plans and memory for images of the same size and options until another size is asked for, it is
+ * trained further or closed. */
 FCS_API fcs_status fcs_generate(fcs_run *run, const fcs_generate_options *options,
                                 const char *path);
 /* The same into memory, realization `first` only: F32 in [0,1], or the labels of phases. */

@@ -328,6 +328,32 @@ static void test_values(fcs_run *run)
     fcs_image_free(median);
 }
 
+static bool same_pixels(const fcs_image *a, const fcs_image *b)
+{
+    return a && b && a->width == b->width && a->height == b->height &&
+           !memcmp(a->data, b->data, (size_t)(a->width * a->height) * sizeof(float));
+}
+
+/* The next image of the same tiles takes the plans and the memory of the one before; one of others
+ * does not, nor one after a training step, which sees the new weights. */
+static void test_again(fcs_run *run)
+{
+    fcs_image *first = generate(run, 64, 40, 0, 0, 0);
+    const fcs_tiler *kept = run->generator.tiler;
+    fcs_image *again = generate(run, 64, 40, 0, 0, 0);
+    CHECK(kept && run->generator.tiler == kept && same_pixels(first, again));
+    fcs_image *other = generate(run, 40, 64, 0, 0, 0);
+    CHECK(other && other->width == 40 && other->height == 64);
+    fcs_image *back = generate(run, 64, 40, 0, 0, 0);
+    CHECK(same_pixels(first, back));
+    CHECK(!fcs_run_step(run, 0, NULL) && !run->generator.tiler);
+    fcs_image *trained = generate(run, 64, 40, 0, 0, 0), *twice = generate(run, 64, 40, 0, 0, 0);
+    CHECK(same_pixels(trained, twice) && !same_pixels(first, trained));
+    fcs_image *all[] = {first, again, other, back, trained, twice};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        fcs_image_free(all[i]);
+}
+
 static void test_refused(fcs_run *run)
 {
     static const struct {
@@ -383,6 +409,7 @@ int main(void)
         test_periodic(run);
         test_values(run);
         test_refused(run);
+        test_again(run);
     }
     uint64_t before = ctx->allocated;
     fcs_run_close(run);

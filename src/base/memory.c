@@ -1,7 +1,9 @@
 /* memory.c: allocation with messages. */
+#define _DEFAULT_SOURCE /* madvise: systems that do not know it hide it */
 #include "base/base.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *fail(fcs_error *e, size_t bytes)
 {
@@ -17,10 +19,27 @@ void fcs_count_memory(fcs_context *ctx, int64_t bytes)
         ctx->allocated_most = ctx->allocated;
 }
 
+/* Asks for large pages: one fault where there were hundreds, and more memory within reach of the
+ * caches of addresses. */
+static void ask_large_pages(void *p, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const size_t page = (size_t)1 << 21;
+    size_t before = (page - (uintptr_t)p % page) % page;
+    if (bytes >= 2 * page)
+        madvise((char *)p + before, (bytes - before) / page * page, MADV_HUGEPAGE);
+#else
+    (void)p, (void)bytes;
+#endif
+}
+
 void *fcs_alloc(fcs_error *e, size_t bytes)
 {
     void *p = calloc(1, bytes ? bytes : 1);
-    return p ? p : fail(e, bytes);
+    if (!p)
+        return fail(e, bytes);
+    ask_large_pages(p, bytes);
+    return p;
 }
 
 void *fcs_alloc_array(fcs_error *e, size_t n, size_t size)
@@ -35,6 +54,7 @@ void *fcs_alloc_aligned(fcs_error *e, size_t bytes)
     void *p = NULL;
     if (bytes > SIZE_MAX - 64 || posix_memalign(&p, 64, bytes ? (bytes + 63) / 64 * 64 : 64))
         return fail(e, bytes);
+    ask_large_pages(p, bytes);
     return p;
 }
 

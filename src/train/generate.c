@@ -13,14 +13,15 @@ typedef struct generation {
     fcs_error *e;
     fcs_generate_options o;
     int64_t size[3];
-    fcs_tiler *tiler;
+    fcs_generator made;
+    fcs_tiler *tiler;  /* its */
     double low, scale; /* of the generator's range */
     int64_t tiles, tiles_done;
     int phases;                  /* 0: values */
     float level[FCS_PHASES_MAX]; /* what is written for each phase */
     fcs_sample sample;           /* of files */
     bool onehot;
-    float *slab, *rows;   /* planar with halo; interleaved without: values, or numbers of phases */
+    float *slab, *rows;   /* its */
     size_t window_floats; /* of a thread */
     float *window;        /* of the median filter */
 } generation;
@@ -144,6 +145,61 @@ static fcs_status check_pixels(const generation *g)
                     (long long)g->size[2], (long long)g->size[1], (long long)g->size[0], log2_most);
 }
 
+/* ---- tiles and memory ---- */
+
+void fcs_generator_free(fcs_generator *g)
+{
+    fcs_tiler_free(g->tiler);
+    if (g->rows != g->slab)
+        free(g->rows);
+    free(g->slab);
+    *g = (fcs_generator){.tiler = NULL};
+}
+
+static bool same_options(const fcs_tiler_options *a, const fcs_tiler_options *b)
+{
+    return !memcmp(a->size, b->size, sizeof a->size) && a->periodic == b->periodic &&
+           a->halo == b->halo && a->phases == b->phases && a->memory == b->memory;
+}
+
+static fcs_status generator_new(fcs_run *run, fcs_generator *g)
+{
+    fcs_error *e = &run->ctx->error;
+    fcs_status s = fcs_tiler_new(run->model, &g->options, e, &g->tiler);
+    if (s)
+        return s;
+    size_t bytes = (size_t)fcs_tiler_slab_floats(g->tiler) * sizeof(float);
+    g->slab = fcs_alloc_aligned(e, bytes);
+    g->rows = fcs_tiler_rows_apart(g->tiler) ? fcs_alloc_aligned(e, bytes) : g->slab;
+    return g->slab && g->rows ? FCS_OK : FCS_FAILED;
+}
+
+/* That of the run's latest generation, if it will do. */
+static fcs_status find_generator(generation *g)
+{
+    fcs_generator *last = &g->run->generator;
+    g->made.options = (fcs_tiler_options){
+        .size = {g->size[0], g->size[1], g->size[2]},
+        .periodic = g->o.periodic != 0,
+        .halo = g->o.median / 2,
+        .phases = g->phases > 0,
+        .memory = g->o.memory,
+    };
+    bool fits = last->tiler && same_options(&last->options, &g->made.options);
+    if (!fits)
+        fcs_generator_free(last);
+    fcs_status s = FCS_OK;
+    if (fits)
+        g->made = *last;
+    else
+        s = generator_new(g->run, &g->made);
+    *last = (fcs_generator){.tiler = NULL};
+    g->tiler = g->made.tiler;
+    g->slab = g->made.slab;
+    g->rows = g->made.rows;
+    return s;
+}
+
 static fcs_status generation_open(generation *g, fcs_run *run, const fcs_generate_options *o,
                                   bool file)
 {
@@ -165,32 +221,24 @@ static fcs_status generation_open(generation *g, fcs_run *run, const fcs_generat
         return s;
     if (file)
         note_size(g);
-    const fcs_tiler_options t = {
-        .size = {g->size[0], g->size[1], g->size[2]},
-        .periodic = g->o.periodic != 0,
-        .halo = g->o.median / 2,
-        .phases = g->phases > 0,
-        .memory = g->o.memory,
-    };
     s = fcs_run_calibrate(run);
     if (!s)
-        s = fcs_tiler_new(run->model, &t, g->e, &g->tiler);
+        s = find_generator(g);
     if (s)
         return s;
-    size_t floats = (size_t)fcs_tiler_slab_floats(g->tiler), k = (size_t)(g->o.median | 1);
-    size_t threads = (size_t)fcs_team_size(run->ctx->team);
+    size_t threads = (size_t)fcs_team_size(run->ctx->team), k = (size_t)(g->o.median | 1);
     g->window_floats = k * k * k;
-    g->slab = fcs_alloc_array(g->e, floats, sizeof *g->slab);
-    g->rows = fcs_alloc_array(g->e, floats, sizeof *g->rows);
     g->window = fcs_alloc_array(g->e, threads * g->window_floats, sizeof *g->window);
-    return g->slab && g->rows && g->window ? FCS_OK : FCS_FAILED;
+    return g->window ? FCS_OK : FCS_FAILED;
 }
 
-static void generation_close(generation *g)
+/* s: how it ended. What met a failure, of a device perhaps, is not taken again. */
+static void generation_close(generation *g, fcs_status s)
 {
-    fcs_tiler_free(g->tiler);
-    free(g->slab);
-    free(g->rows);
+    if (s == FCS_OK || (s == FCS_INTERRUPTED && g->tiler))
+        g->run->generator = g->made;
+    else
+        fcs_generator_free(&g->made);
     free(g->window);
 }
 
@@ -294,6 +342,8 @@ static void finish_rows(generation *g, const fcs_slab *s)
     fcs_team *team = g->run->ctx->team;
     if (!g->phases)
         fcs_parallel(team, f.plane * fcs_tiler_channels(g->tiler), 16384, finish_values, g);
+    if (g->rows == g->slab)
+        return;
     fcs_parallel(team, (s->core_hi[0] - s->core_lo[0]) * (s->core_hi[1] - s->core_lo[1]), 16,
                  finish_lines, &f);
 }
@@ -338,6 +388,7 @@ static fcs_status stream(generation *g, int64_t realization, row_sink *sink, voi
 typedef struct outputs {
     fcs_writer *writer[FCS_PHASES_MAX];
     int n;
+    unsigned char *row; /* of one of several */
 } outputs;
 
 /* Samples in place: none lies behind the float it comes from. */
@@ -359,18 +410,17 @@ static fcs_status to_writer(generation *g, float *rows, int64_t n, void *user)
     return fcs_writer_rows(g->e, to->writer[0], bytes, n);
 }
 
-/* White where the phase is, a row at a time; the slab's room is free now. */
+/* White where the phase is, a row at a time. */
 static fcs_status to_phases(generation *g, float *rows, int64_t n, void *user)
 {
     const outputs *to = user;
-    unsigned char *bytes = (unsigned char *)g->slab;
     const int64_t width = g->size[2];
     fcs_status s = FCS_OK;
     for (int64_t y = 0; y < n; y++)
         for (int c = 0; c < to->n && !s; c++) {
             for (int64_t x = 0; x < width; x++)
-                bytes[x] = (int)rows[y * width + x] == c ? 255 : 0;
-            s = fcs_writer_rows(g->e, to->writer[c], bytes, 1);
+                to->row[x] = (int)rows[y * width + x] == c ? 255 : 0;
+            s = fcs_writer_rows(g->e, to->writer[c], to->row, 1);
         }
     return s;
 }
@@ -392,7 +442,8 @@ static fcs_status open_outputs(generation *g, const char *path, outputs *to)
                            .sample = g->sample,
                            .voxel = g->o.voxel};
     int n = g->phases && g->onehot ? g->phases : 1;
-    fcs_status s = FCS_OK;
+    to->row = fcs_alloc(g->e, (size_t)g->size[2]);
+    fcs_status s = to->row ? FCS_OK : FCS_FAILED;
     while (to->n < n && !s) {
         char *name = n > 1 ? phase_path(g->e, path, to->n + 1) : fcs_strdup(g->e, path);
         s = name ? fcs_writer_open(g->e, name, &form, &to->writer[to->n]) : FCS_FAILED;
@@ -413,6 +464,7 @@ static fcs_status write_one(generation *g, int64_t realization, const char *path
             fcs_writer_abort(to.writer[i]);
         else
             s = fcs_writer_commit(g->e, to.writer[i]);
+    free(to.row);
     return s;
 }
 
@@ -428,7 +480,7 @@ fcs_status fcs_generate(fcs_run *run, const fcs_generate_options *options, const
         s = name ? write_one(&g, realization, name) : FCS_FAILED;
         free(name);
     }
-    generation_close(&g);
+    generation_close(&g, s);
     if (s == FCS_INTERRUPTED)
         run->ctx->interrupted = 0;
     return s;
@@ -437,21 +489,35 @@ fcs_status fcs_generate(fcs_run *run, const fcs_generate_options *options, const
 /* ---- into memory ---- */
 
 typedef struct image_sink {
+    const generation *g;
     fcs_image *image;
     size_t at;
+    const float *rows;
 } image_sink;
+
+/* Rows' numbers from `begin` on. The threads share it because the image's pages are touched first
+ * here. */
+static void image_values(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const image_sink *sink = arg;
+    const generation *g = sink->g;
+    float *to = (float *)sink->image->data + sink->at;
+    (void)thread;
+    if (!g->phases)
+        memcpy(to + begin, sink->rows + begin, (size_t)(end - begin) * sizeof *to);
+    for (int64_t i = begin; g->phases && i < end; i++)
+        to[i] = g->onehot ? sink->rows[i / g->phases] == (float)(i % g->phases)
+                          : g->level[(int)sink->rows[i]];
+}
 
 static fcs_status to_image(generation *g, float *rows, int64_t n, void *user)
 {
     image_sink *sink = user;
-    size_t count = (size_t)(n * g->size[2] * sink->image->channels);
-    float *to = (float *)sink->image->data + sink->at;
-    if (!g->phases)
-        memcpy(to, rows, count * sizeof *rows);
-    for (size_t i = 0; g->phases && i < count; i++)
-        to[i] = g->onehot ? rows[i / (size_t)g->phases] == (float)(i % (size_t)g->phases)
-                          : g->level[(int)rows[i]];
-    sink->at += count;
+    int64_t count = n * g->size[2] * sink->image->channels;
+    sink->g = g;
+    sink->rows = rows;
+    fcs_parallel(g->run->ctx->team, count, 1 << 16, image_values, sink);
+    sink->at += (size_t)count;
     return FCS_OK;
 }
 
@@ -468,7 +534,7 @@ fcs_status fcs_generate_image(fcs_run *run, const fcs_generate_options *options,
         g.tiles = fcs_tiler_tiles(g.tiler);
         s = stream(&g, g.o.first, to_image, &sink);
     }
-    generation_close(&g);
+    generation_close(&g, s);
     if (s == FCS_INTERRUPTED)
         run->ctx->interrupted = 0;
     if (s)

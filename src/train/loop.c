@@ -42,6 +42,7 @@ fcs_status fcs_run_one_step(fcs_run *run)
     fcs_model *m = run->model;
     if (!run->training)
         return cannot_train(run);
+    fcs_generator_free(&run->generator);
     m->culprit[0] = 0;
     fcs_status s = m->scheme->step(m, run->step, e);
     if (m->culprit[0]) {

@@ -36,6 +36,7 @@ void fcs_run_close(fcs_run *run)
     if (!run)
         return;
     fcs_log_close(run);
+    fcs_generator_free(&run->generator);
     fcs_model_free(run->model);
     fcs_dataset_free(run->data);
     fcs_recipe_free(run->recipe);

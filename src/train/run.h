@@ -4,6 +4,17 @@
 #define FCS_RUN_H
 
 #include "models/model.h"
+#include "train/tiles.h"
+
+/* What the latest generation had: plans and memory. The next one takes them if its tiles are the
+ * same: planning, and memory that the system clears at its first touch, cost a tenth of an image's
+ * time. */
+typedef struct fcs_generator {
+    fcs_tiler_options options;
+    fcs_tiler *tiler;   /* NULL: nothing is kept */
+    float *slab, *rows; /* planar with halo; interleaved without: values, or numbers of phases. The
+                           same where these do not differ */
+} fcs_generator;
 
 struct fcs_run {
     fcs_context *ctx;
@@ -21,6 +32,7 @@ struct fcs_run {
     int64_t saved, sampled, calibrated; /* the step at which each was last done; -1: never */
     double seconds;                     /* of training in earlier calls, as the log has it */
     char *sample;                       /* path of the newest sample picture, or NULL */
+    fcs_generator generator;            /* until the next step */
 };
 
 /* ---- run folder (run.c) ---- */
@@ -67,6 +79,9 @@ typedef struct fcs_log_data {
 } fcs_log_data;
 fcs_status fcs_log_load(fcs_run *run, fcs_log_data *out);
 void fcs_log_data_free(fcs_log_data *d);
+
+/* ---- generate.c ---- */
+void fcs_generator_free(fcs_generator *g);
 
 /* ---- samples.c: pictures of fixed latents ---- */
 fcs_status fcs_run_sample(fcs_run *run); /* samples/step-000500.png */

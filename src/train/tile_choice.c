@@ -12,7 +12,8 @@
 /* The slab, and its rows on their way out. */
 static size_t slab_bytes(const fcs_tiler *t)
 {
-    return 2 * (size_t)fcs_tiler_slab_floats(t) * sizeof(float);
+    size_t copies = fcs_tiler_rows_apart(t) ? 2 : 1;
+    return copies * (size_t)fcs_tiler_slab_floats(t) * sizeof(float);
 }
 
 size_t fcs_tiler_alone_bytes(const fcs_tiler *t, const fcs_piece *p)

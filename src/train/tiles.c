@@ -59,6 +59,11 @@ int64_t fcs_tiler_slab_floats(const fcs_tiler *t)
     return n;
 }
 
+bool fcs_tiler_rows_apart(const fcs_tiler *t)
+{
+    return fcs_tiler_channels(t) > 1 || t->halo[2] > 0;
+}
+
 fcs_status fcs_tiler_each(fcs_tiler *t, int64_t i, fcs_tile_body *body, void *user)
 {
     fcs_slab slab;

@@ -34,6 +34,8 @@ int64_t fcs_tiler_slabs(const fcs_tiler *t);
 void fcs_tiler_slab(const fcs_tiler *t, int64_t i, fcs_slab *slab);
 int64_t fcs_tiler_slab_floats(
     const fcs_tiler *t); /* of the largest one, halo and channels included */
+/* Whether what a slab holds is not the image's rows already, one behind the other. */
+bool fcs_tiler_rows_apart(const fcs_tiler *t);
 /* Computes slab i of a realization, in their order (0 begins another image): out[c][z][y][x] over
  * its reach, in the generator's own range, or numbers of phases. done(user, n) is called after
  * every tile; false stops with FCS_INTERRUPTED. */
