@@ -269,6 +269,59 @@ static void test_isotropy(void)
     CHECK_NEAR(isotropy_of(fcs_shape_of(2, 1, 1, 3, 3), dot), 0, 1e-5);
 }
 
+/* ---- passage ---- */
+enum { ROWS = 20, COLUMNS = 24 };
+
+/* The loss of an image of dark clay (-1) with a bright wall in the third of five rows of blocks, in
+ * which block `at` has the value `gap`; bright: of the negative. Its gradient goes to `slope`. */
+static double passage_of(int at, float gap, bool along_x, bool bright, float *slope)
+{
+    fcs_graph *g = fcs_graph_new(ctx);
+    fcs_shape shape =
+        along_x ? fcs_shape_of(1, 1, 1, COLUMNS, ROWS) : fcs_shape_of(1, 1, 1, ROWS, COLUMNS);
+    fcs_tensor *t = fcs_tensor_new(ctx, "x", shape), *d = fcs_tensor_new(ctx, "d", shape);
+    float x[ROWS * COLUMNS];
+    for (int i = 0; i < ROWS; i++)
+        for (int k = 0; k < COLUMNS; k++) {
+            float v = i / 4 != 2 ? -1 : k / 4 == at ? gap : 1;
+            x[along_x ? k * ROWS + i : i * COLUMNS + k] = bright ? -v : v;
+        }
+    fcs_tensor_set(t, x);
+    fcs_loss_terms terms = {
+        .fake = fcs_read(g, t),
+        .passage = {.axis = along_x, .length = 16, .bright = bright, .low = -1, .high = 1}};
+    fcs_node *loss = fcs_loss_find("passage")->generator(&terms), *gradient = NULL;
+    double v = value(loss);
+    if (slope) {
+        fcs_plan *p = NULL;
+        CHECK(fcs_grad(g, 1, &loss, NULL, 1, &terms.fake, &gradient) == FCS_OK);
+        g->n_assignments = 0;
+        CHECK(fcs_assign(g, d, gradient) == FCS_OK && fcs_plan_new(g, &p) == FCS_OK);
+        CHECK(fcs_plan_run(p, 0, 0) == FCS_OK && fcs_tensor_get(d, slope) == FCS_OK);
+        fcs_plan_free(p);
+    }
+    fcs_graph_free(g);
+    fcs_tensor_free(t);
+    fcs_tensor_free(d);
+    return v;
+}
+
+static void test_passage(void)
+{
+    float slope[ROWS * COLUMNS];
+    CHECK_NEAR(passage_of(-1, 0, false, false, NULL), 0, 0); /* a wall */
+    CHECK_NEAR(passage_of(3, -1, false, false, NULL), 1, 1e-6);
+    CHECK_NEAR(passage_of(3, 0, false, false, NULL), 0, 0); /* half is as good as a wall */
+    for (int k = 0; k < 4; k++)
+        CHECK_NEAR(passage_of(5, -0.5F, k & 1, k & 2, NULL), 0.5, 1e-6);
+    /* the whole slope lies in the gap: a block of 16 pixels, of whose mean x the phase is -x */
+    CHECK_NEAR(passage_of(0, -0.5F, false, false, slope), 0.5, 1e-6);
+    for (int i = 0; i < ROWS * COLUMNS; i++) {
+        bool gap = i / COLUMNS / 4 == 2 && i % COLUMNS < 4;
+        CHECK_NEAR((double)slope[i], gap ? -1.0 / 16 : 0, 1e-7);
+    }
+}
+
 int main(void)
 {
     static const struct {
@@ -287,7 +340,8 @@ int main(void)
     for (int i = 0; i < fcs_n_losses; i++) { /* a loss without a closed form here fails */
         /* test_encoder and test_features have these */
         bool tested = fcs_losses[i]->gan || fcs_losses[i]->distance || fcs_losses[i]->of_encoder ||
-                      fcs_losses[i]->of_discriminator;
+                      fcs_losses[i]->of_discriminator ||
+                      strcmp(fcs_losses[i]->name, "passage") == 0; /* test_passage */
         if (fcs_losses[i]->gan)
             test_gan(fcs_losses[i]);
         for (size_t k = 0; k < sizeof terms / sizeof terms[0]; k++)
@@ -300,6 +354,7 @@ int main(void)
     test_encoder();
     test_features();
     test_isotropy();
+    test_passage();
     fcs_close(ctx);
     return test_end();
 }

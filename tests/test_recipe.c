@@ -182,6 +182,7 @@ static void test_refused(void)
         {"scheme=adversarail", "adversarial"},
         {"train..batch=3", "no key"},
         {"data.high=3", "tanh"},
+        {"loss.passage=1", "multiple of 4"},
         {"latent.waves=y64,", "y64,x100"},
         {"latent.waves=64", "an axis"},
         {"latent.waves=y1", "2 pixels"},
@@ -232,6 +233,8 @@ static void test_waves(void)
     fcs_recipe *r = load("slicegan-small");
     if (r)
         refuse(r, "latent.waves=y64", "scheme adversarial");
+    if (r)
+        refuse(r, "loss.passage=1", "grey images");
     fcs_recipe_free(r);
     CHECK(parameters_with("dsgan-small", "generator", "latent.waves=y64,x50") -
               parameters_with("dsgan-small", "generator", "latent.waves=none") ==

@@ -23,6 +23,7 @@ typedef struct fcs_loss_terms {
     /* Of loss.features, from the discriminator: of real images, and of fakes or rebuilt ones. */
     fcs_node *real_features[FCS_MAX_FROM], *fake_features[FCS_MAX_FROM];
     int n_features;
+    fcs_passage passage;
     fcs_builder
         *net; /* whose loss it is: parameters of the last build; the discriminator for penalties */
 } fcs_loss_terms;

@@ -145,7 +145,8 @@ static bool train_generator(making *k)
     fcs_loss_terms t = {.fake = judged,
                         .real_label = k->a->real_label,
                         .net = &k->generator,
-                        .data_mean = fcs_read(k->g, k->a->data_mean)};
+                        .data_mean = fcs_read(k->g, k->a->data_mean),
+                        .passage = fcs_recipe_passage(k->m->recipe)};
     t.fake_logits = fcs_net_build(&k->judge, judged, "judge");
     if (!t.fake_logits || (wants_features(k) && !match_features(k, &t)))
         return false;

@@ -119,6 +119,15 @@ typedef struct fcs_wave {
 } fcs_wave;
 enum { FCS_MAX_WAVES = 4 };
 int fcs_recipe_waves(const fcs_recipe *r, fcs_wave waves[FCS_MAX_WAVES]);
+/* What loss.passage is about: a phase of images of one channel, of values from low to high. */
+typedef struct fcs_passage {
+    int axis;       /* 0: along H, 1: along W */
+    int64_t length; /* pixels, a multiple of FCS_PASSAGE_BLOCK, as the images' sides are */
+    bool bright;    /* the phase is the values near high */
+    double low, high;
+} fcs_passage;
+enum { FCS_PASSAGE_BLOCK = 4 };
+fcs_passage fcs_recipe_passage(const fcs_recipe *r);
 /* Depth of what the generator makes in training: data.depth, or data.size where the scheme makes
  * volumes from images. */
 int64_t fcs_recipe_depth(const fcs_recipe *r);

@@ -70,6 +70,12 @@ static const fcs_param loss_params[] = {
      "label of real images: 0.9 keeps the discriminator from certainty"},
     {"clip", 'f', 0.01, NULL, 0, 100, NULL,
      "gan = wasserstein: the discriminator's weights stay between -clip and clip"},
+    {"passage_phase", 's', 0, "dark", 0, 0, "dark|bright",
+     "passage: the phase that does not reach through"},
+    {"passage_axis", 's', 0, "y", 0, 0, "x|y", "passage: along this axis"},
+    {"passage_length", 'i', 0, NULL, 0, 65536, NULL,
+     "passage: through so many pixels, a multiple of 4 below data.size: somewhat more than the "
+     "phase's tallest body in the data"},
     {"image", 's', 0, "mse", 0, 0, NULL,
      "the loss between an image and its reconstruction, by name"},
     {"similarity", 's', 0, "pixel", 0, 0, "pixel|features",

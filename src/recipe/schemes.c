@@ -77,6 +77,35 @@ static fcs_status check_penalties(fcs_error *e, const fcs_recipe *r, const fcs_n
     return FCS_OK;
 }
 
+fcs_passage fcs_recipe_passage(const fcs_recipe *r)
+{
+    return (fcs_passage){.axis = strcmp(fcs_recipe_word(r, "loss.passage_axis"), "x") == 0,
+                         .length = (int64_t)fcs_recipe_number(r, "loss.passage_length"),
+                         .bright = strcmp(fcs_recipe_word(r, "loss.passage_phase"), "bright") == 0,
+                         .low = fcs_recipe_number(r, "data.low"),
+                         .high = fcs_recipe_number(r, "data.high")};
+}
+
+static fcs_status check_passage(fcs_error *e, const fcs_recipe *r)
+{
+    int64_t side = (int64_t)fcs_recipe_number(r, "data.size"),
+            length = (int64_t)fcs_recipe_number(r, "loss.passage_length");
+    if (fcs_recipe_number(r, "loss.passage") == 0)
+        return FCS_OK;
+    if (strcmp(fcs_recipe_word(r, "scheme"), "adversarial") != 0 || fcs_recipe_depth(r) > 1 ||
+        fcs_recipe_channels(r) > 1)
+        return refuse_term(e, r, fcs_loss_find("passage"),
+                           "is for grey images of the scheme adversarial; set this weight to 0");
+    if (length < FCS_PASSAGE_BLOCK || length >= side || length % FCS_PASSAGE_BLOCK ||
+        side % FCS_PASSAGE_BLOCK)
+        return fcs_recipe_fail(
+            e, r, config_lookup(&r->config, "loss.passage_length"),
+            "must be a multiple of %d from %d on and below data.size, which must "
+            "be one too",
+            FCS_PASSAGE_BLOCK, FCS_PASSAGE_BLOCK);
+    return FCS_OK;
+}
+
 /* Terms need the nets that they are about; clipping and a penalty are two ways to the same end. */
 static fcs_status check_terms(fcs_error *e, const fcs_recipe *r, bool encoder, bool discriminator)
 {
@@ -105,7 +134,7 @@ static fcs_status check_terms(fcs_error *e, const fcs_recipe *r, bool encoder, b
                 "cannot go with loss.gan = \"wasserstein\", which bounds the slope by "
                 "clipping weights; use wasserstein_gp, or set this weight to 0");
     }
-    return FCS_OK;
+    return check_passage(e, r);
 }
 
 /* In a net that sees a whole image at once, batch norm needs several of them. */
