@@ -29,6 +29,8 @@ static fcs_recipe *small(const char *name)
             CHECK(set(r, text));
     }
     CHECK(r && set(r, "train.batch=2"));
+    if (r && fcs_recipe_number(r, "loss.passage") != 0)
+        CHECK(set(r, "loss.passage_length=48")); /* below data.size */
     if (r && fcs_recipe_number(r, "data.size") > 128)
         CHECK(set(r, "data.size=96"));
     if (r && fcs_scheme_rules_of(r)->volumes)
