@@ -3,17 +3,6 @@
 #include "graph/planner.h"
 #include <string.h>
 
-static bool group_reads(const fcs_group *g, int value)
-{
-    const fcs_step *s = &g->step;
-    int n = s->chain ? s->chain->n_inputs : s->n_in;
-    const int *in = s->chain ? s->chain->inputs : s->in;
-    for (int i = 0; i < n; i++)
-        if (in[i] == value)
-            return true;
-    return false;
-}
-
 /* In a chain of the tensor's own shape each element is read before it is written; elsewhere it is
  * not. */
 static bool overwrites_safely(const fcs_group *g, const fcs_tensor *t, int result)
@@ -38,7 +27,7 @@ static int value_of_tensor(const fcs_planner *p, const fcs_tensor *t)
 static bool can_write(const fcs_planner *p, const fcs_tensor *t, int home, int old, int result)
 {
     for (int g = 0; g < (int)p->n_groups; g++) {
-        if (p->groups[g].empty || old < 0 || !group_reads(&p->groups[g], old))
+        if (p->groups[g].empty || old < 0 || !fcs_step_reads(&p->groups[g].step, old))
             continue;
         if (g == home ? !overwrites_safely(&p->groups[g], t, result) : fcs_order_before(p, home, g))
             return false;
@@ -78,7 +67,7 @@ bool fcs_assign_places(fcs_planner *p)
             continue;
         }
         for (int g = 0; old >= 0 && g < (int)p->n_groups; g++)
-            if (!p->groups[g].empty && g != home && group_reads(&p->groups[g], old))
+            if (!p->groups[g].empty && g != home && fcs_step_reads(&p->groups[g].step, old))
                 fcs_order_require(p, g, home);
         v->place.tensor = a->tensor;
     }

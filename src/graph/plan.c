@@ -45,6 +45,16 @@ static bool planner_init(fcs_planner *p)
     return true;
 }
 
+bool fcs_step_reads(const fcs_step *s, int value)
+{
+    int n = s->chain ? s->chain->n_inputs : s->n_in;
+    const int *in = s->chain ? s->chain->inputs : s->in;
+    for (int i = 0; i < n; i++)
+        if (in[i] == value)
+            return true;
+    return false;
+}
+
 void fcs_chain_free(fcs_chain *c)
 {
     if (!c)

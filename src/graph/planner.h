@@ -55,7 +55,9 @@ bool fcs_assign_places(
     fcs_planner *p); /* results straight into tensors where the order allows, copies elsewhere */
 /* recompute.c */
 bool fcs_recompute(fcs_planner *p); /* steps that compute values again rather than let them wait */
-void fcs_chain_free(fcs_chain *c);  /* plan.c; NULL is allowed */
+/* plan.c */
+bool fcs_step_reads(const fcs_step *s, int value);
+void fcs_chain_free(fcs_chain *c); /* NULL is allowed */
 /* place.c */
 bool fcs_place_values(fcs_planner *p);
 

@@ -27,16 +27,6 @@ static const int *inputs_of(const fcs_step *s, int *n)
     return s->chain ? s->chain->inputs : s->in;
 }
 
-static bool reads(const fcs_step *s, int value)
-{
-    int n;
-    const int *in = inputs_of(s, &n);
-    for (int i = 0; i < n; i++)
-        if (in[i] == value)
-            return true;
-    return false;
-}
-
 static bool writes_tensor(const recompute *r, const fcs_step *s, const fcs_tensor *t)
 {
     const fcs_value *values = r->p->plan->values;
@@ -217,7 +207,7 @@ static void replace(recompute *r, int from_step, int value, int by)
 static int next_reader(const recompute *r, int value, int after)
 {
     int s = after + 1;
-    while (!reads(&r->p->plan->steps[s], value))
+    while (!fcs_step_reads(&r->p->plan->steps[s], value))
         s++;
     return s;
 }
@@ -234,7 +224,8 @@ static fcs_chain *choose(const recompute *r, int peak, int *value, int *at)
             size_t bytes = arena_bytes(r, v);
             if (r->maker[v] < 0 || r->maker[v] >= peak || r->last[v] <= peak || !bytes ||
                 bytes > bound || (bytes == bound && v <= tried) ||
-                (best >= 0 && bytes <= arena_bytes(r, best)) || reads(&plan->steps[peak], v))
+                (best >= 0 && bytes <= arena_bytes(r, best)) ||
+                fcs_step_reads(&plan->steps[peak], v))
                 continue;
             best = v;
         }

@@ -200,7 +200,7 @@ static fcs_status adversarial_generator(fcs_model *m, fcs_graph *g, const int64_
                                         fcs_node **out, fcs_tensor **latent, fcs_error *e)
 {
     const fcs_adversarial *a = m->state;
-    return fcs_training_generator(m, &a->generator, 0, g, latent_size, out, latent, e);
+    return fcs_training_generator(m, &a->generator, g, latent_size, out, latent, e);
 }
 
 const fcs_scheme fcs_scheme_adversarial = {

@@ -434,7 +434,7 @@ static fcs_status generator(fcs_model *m, fcs_graph *g, const int64_t latent_siz
                             fcs_node **out, fcs_tensor **latent, fcs_error *e)
 {
     const autoencoder *a = m->state;
-    return fcs_training_generator(m, &a->nets[FCS_OF_GENERATOR], 0, g, latent_size, out, latent, e);
+    return fcs_training_generator(m, &a->nets[FCS_OF_GENERATOR], g, latent_size, out, latent, e);
 }
 
 static fcs_status encoder(fcs_model *m, fcs_graph *g, fcs_node *images, fcs_node **mean,

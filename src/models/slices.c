@@ -401,7 +401,7 @@ static fcs_status slices_generator(fcs_model *m, fcs_graph *g, const int64_t lat
                                    fcs_node **out, fcs_tensor **latent, fcs_error *e)
 {
     const fcs_slices *s = m->state;
-    return fcs_training_generator(m, &s->generator, s->conditions, g, latent_size, out, latent, e);
+    return fcs_training_generator(m, &s->generator, g, latent_size, out, latent, e);
 }
 
 static fcs_status slices_condition(fcs_model *m, const double *shares, int n, fcs_error *e)

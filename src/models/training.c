@@ -158,16 +158,16 @@ fcs_status fcs_training_made(const fcs_model *m, bool done, fcs_error *e)
                : fcs_fail(e, FCS_FAILED, "internal: a plan of %s cannot be made", m->recipe->name);
 }
 
-fcs_status fcs_training_generator(fcs_model *m, const fcs_net *net, int64_t conditions,
-                                  fcs_graph *g, const int64_t latent_size[3], fcs_node **out,
-                                  fcs_tensor **latent, fcs_error *e)
+fcs_status fcs_training_generator(fcs_model *m, const fcs_net *net, fcs_graph *g,
+                                  const int64_t latent_size[3], fcs_node **out, fcs_tensor **latent,
+                                  fcs_error *e)
 {
     fcs_builder b = fcs_training_builder(m, net, g, FCS_FROZEN);
     b.averaged = net->average > 0;
     *out = NULL;
-    *latent = fcs_tensor_new(m->ctx, "latent",
-                             fcs_shape_of(1, m->latent_channels + conditions + 2 * m->n_waves,
-                                          latent_size[0], latent_size[1], latent_size[2]));
+    *latent = fcs_tensor_new(
+        m->ctx, "latent",
+        fcs_shape_of(1, fcs_model_latent_width(m), latent_size[0], latent_size[1], latent_size[2]));
     if (*latent)
         *out = fcs_net_build(&b, fcs_read(g, *latent), NULL);
     fcs_builder_free(&b);

@@ -39,10 +39,10 @@ typedef fcs_status fcs_plan_again(fcs_model *m, int kind, const fcs_plan_options
 fcs_status fcs_training_finite(fcs_model *m, const fcs_tensor *flag, fcs_plan_again *again,
                                int kind, const char *name, int64_t step, uint64_t run,
                                fcs_error *e);
-/* The net in inference form, as a scheme's `generator`, with further latent channels. */
-fcs_status fcs_training_generator(fcs_model *m, const fcs_net *net, int64_t conditions,
-                                  fcs_graph *g, const int64_t latent_size[3], fcs_node **out,
-                                  fcs_tensor **latent, fcs_error *e);
+/* The net in inference form, as a scheme's `generator`. */
+fcs_status fcs_training_generator(fcs_model *m, const fcs_net *net, fcs_graph *g,
+                                  const int64_t latent_size[3], fcs_node **out, fcs_tensor **latent,
+                                  fcs_error *e);
 /* What the maker of a plan returns: FCS_OK where it is done, else a failure, with a message in any
  * case. */
 fcs_status fcs_training_made(const fcs_model *m, bool done, fcs_error *e);
