@@ -239,6 +239,56 @@ FCS_INLINE void stream_line(const unsigned n, float *y, int64_t step, const fcs_
             }                                                                                      \
         }                                                                                          \
     }
+/* One vector of lanes of a cube: `load` puts row j of plane i into v. */
+#define CUBE(pass, store, from, to, load)                                                          \
+    do {                                                                                           \
+        fcs_vf v[from], w[to], rows[to][from], planes[to][to][from];                               \
+        for (unsigned i = 0; i < from; i++) {                                                      \
+            FCS_UNROLL                                                                             \
+            for (unsigned j = 0; j < from; j++) {                                                  \
+                load;                                                                              \
+                pass(v, w);                                                                        \
+                FCS_UNROLL                                                                         \
+                for (unsigned k = 0; k < to; k++)                                                  \
+                    rows[k][j] = w[k];                                                             \
+            }                                                                                      \
+            FCS_UNROLL                                                                             \
+            for (unsigned k = 0; k < to; k++) {                                                    \
+                pass(rows[k], w);                                                                  \
+                FCS_UNROLL                                                                         \
+                for (unsigned l = 0; l < to; l++)                                                  \
+                    planes[k][l][i] = w[l];                                                        \
+            }                                                                                      \
+        }                                                                                          \
+        for (unsigned k = 0; k < to; k++)                                                          \
+            for (unsigned l = 0; l < to; l++) {                                                    \
+                pass(planes[k][l], w);                                                             \
+                store(to, y + l * ys[1] + k * ys[2], ys[0], w);                                    \
+            }                                                                                      \
+    } while (0)
+#define PLAIN_CUBE(name, pass, store, from, to)                                                    \
+    static void name##_cube(const float *x, const int64_t xs[3], const fcs_inside *in, float *y,   \
+                            const int64_t ys[3], int64_t vectors)                                  \
+    {                                                                                              \
+        (void)in;                                                                                  \
+        for (; vectors > 0; vectors--, x += FCS_VLEN, y += FCS_VLEN)                               \
+            CUBE(pass, store, from, to, load_line(from, x + i * xs[0] + j * xs[1], xs[2], v));     \
+    }
+#define EDGE_CUBE(name, from, to)                                                                  \
+    PLAIN_CUBE(name##_whole, name, store_line, from, to)                                           \
+    static void name##_cube(const float *x, const int64_t xs[3], const fcs_inside *in, float *y,   \
+                            const int64_t ys[3], int64_t vectors)                                  \
+    {                                                                                              \
+        if (!in)                                                                                   \
+            name##_whole_cube(x, xs, in, y, ys, vectors);                                          \
+        for (; in && vectors > 0; vectors--, x += FCS_VLEN, y += FCS_VLEN)                         \
+            CUBE(name, store_line, from, to,                                                       \
+                 load_inside(from, x + i * xs[0] + j * xs[1], xs[2], in->lo[2],                    \
+                             i >= in->lo[0] && i < in->hi[0] && j >= in->lo[1] && j < in->hi[1]    \
+                                 ? in->hi[2]                                                       \
+                                 : 0,                                                              \
+                             v));                                                                  \
+    }
 #define PASS(name, what, m, pairs, singles, columns, from, to)                                     \
     FCS_INLINE void name(const fcs_vf *v, fcs_vf *w) { what(&m, pairs, singles, columns, v, w); }  \
     STORED(name, name, store_line, from, to)
@@ -254,21 +304,33 @@ FCS_INLINE void stream_line(const unsigned n, float *y, int64_t step, const fcs_
     EXPAND(weights_pass_##m##_##r, weights_##m##_##r, pairs, singles, r)                           \
     STORED(weights_far_##m##_##r, weights_pass_##m##_##r, stream_line, r, 2 * pairs + singles)     \
     CONTRACT(weights_adjoint_##m##_##r, weights_##m##_##r, pairs, singles, r)
+/* Of cubes too, which have up to 256 points. */
+#define CUBE_FORM(m, r, pairs, singles)                                                            \
+    FORM(m, r, pairs, singles)                                                                     \
+    PLAIN_CUBE(out_pass_##m##_##r, out_pass_##m##_##r, store_line, 2 * pairs + singles, m)         \
+    EDGE_CUBE(out_adjoint_##m##_##r, m, 2 * pairs + singles)                                       \
+    PLAIN_CUBE(weights_pass_##m##_##r, weights_pass_##m##_##r, store_line, r, 2 * pairs + singles) \
+    PLAIN_CUBE(weights_far_##m##_##r, weights_pass_##m##_##r, stream_line, r, 2 * pairs + singles) \
+    PLAIN_CUBE(weights_adjoint_##m##_##r, weights_adjoint_##m##_##r, store_line,                   \
+               2 * pairs + singles, r)
 #define IN(points, pairs, singles)                                                                 \
     EXPAND(in_pass_##points, in_##points, pairs, singles, points)                                  \
     EDGE(in_pass_##points, points, points)
-IN(3, 0, 3)
-IN(4, 1, 2)
-IN(5, 1, 3)
-IN(6, 1, 4)
+#define CUBE_IN(points, pairs, singles)                                                            \
+    IN(points, pairs, singles)                                                                     \
+    EDGE_CUBE(in_pass_##points, points, points)
+CUBE_IN(3, 0, 3)
+CUBE_IN(4, 1, 2)
+CUBE_IN(5, 1, 3)
+CUBE_IN(6, 1, 4)
 IN(8, 3, 2)
-FORM(2, 2, 0, 3)
-FORM(3, 2, 1, 2)
-FORM(4, 2, 1, 3)
-FORM(2, 3, 1, 2)
-FORM(4, 3, 1, 4)
-FORM(3, 4, 1, 4)
-FORM(2, 5, 1, 4)
+CUBE_FORM(2, 2, 0, 3)
+CUBE_FORM(3, 2, 1, 2)
+CUBE_FORM(4, 2, 1, 3)
+CUBE_FORM(2, 3, 1, 2)
+CUBE_FORM(4, 3, 1, 4)
+CUBE_FORM(3, 4, 1, 4)
+CUBE_FORM(2, 5, 1, 4)
 FORM(4, 5, 3, 2)
 FORM(6, 3, 3, 2)
 
@@ -307,39 +369,42 @@ typedef struct passes {
     fcs_pass *line;
     fcs_plane_pass *plane;
     fcs_edge_pass *edge;
+    fcs_cube_pass *cube;
 } passes;
 
-#define BOTH(name)                                                                                 \
+#define CUBE_OF(name) name##_cube
+#define NO_CUBE(name) NULL
+#define BOTH(name, cube)                                                                           \
     {                                                                                              \
-        name##_line, name##_plane, NULL                                                            \
+        name##_line, name##_plane, NULL, cube(name)                                                \
     }
-#define ALL(name)                                                                                  \
+#define ALL(name, cube)                                                                            \
     {                                                                                              \
-        name##_line, name##_plane, name##_edge                                                     \
+        name##_line, name##_plane, name##_edge, cube(name)                                         \
     }
-#define PASSES(m, r, points)                                                                       \
+#define PASSES(m, r, points, cube)                                                                 \
     {                                                                                              \
-        ALL(in_pass_##points), BOTH(out_pass_##m##_##r), ALL(out_adjoint_##m##_##r),               \
-            BOTH(weights_pass_##m##_##r), BOTH(weights_far_##m##_##r),                             \
-            BOTH(weights_adjoint_##m##_##r)                                                        \
+        ALL(in_pass_##points, cube), BOTH(out_pass_##m##_##r, cube),                               \
+            ALL(out_adjoint_##m##_##r, cube), BOTH(weights_pass_##m##_##r, cube),                  \
+            BOTH(weights_far_##m##_##r, cube), BOTH(weights_adjoint_##m##_##r, cube)               \
     }
 /* In the order of fcs_forms, behind that of no form; each in that of fcs_transform_kind. */
 static const passes all_passes[][FCS_TRANSFORMS] = {
-    {{copy_pass, NULL, NULL},
-     {sum_pass, NULL, NULL},
-     {spread_pass, NULL, NULL},
-     {copy_pass, NULL, NULL},
-     {copy_pass, NULL, NULL},
-     {copy_pass, NULL, NULL}},
-    PASSES(2, 2, 3),
-    PASSES(3, 2, 4),
-    PASSES(4, 2, 5),
-    PASSES(2, 3, 4),
-    PASSES(4, 3, 6),
-    PASSES(3, 4, 6),
-    PASSES(2, 5, 6),
-    PASSES(4, 5, 8),
-    PASSES(6, 3, 8),
+    {{.line = copy_pass},
+     {.line = sum_pass},
+     {.line = spread_pass},
+     {.line = copy_pass},
+     {.line = copy_pass},
+     {.line = copy_pass}},
+    PASSES(2, 2, 3, CUBE_OF),
+    PASSES(3, 2, 4, CUBE_OF),
+    PASSES(4, 2, 5, CUBE_OF),
+    PASSES(2, 3, 4, CUBE_OF),
+    PASSES(4, 3, 6, CUBE_OF),
+    PASSES(3, 4, 6, CUBE_OF),
+    PASSES(2, 5, 6, CUBE_OF),
+    PASSES(4, 5, 8, NO_CUBE),
+    PASSES(6, 3, 8, NO_CUBE),
 };
 
 /* Only the last pass, D or the first behind it that has points, writes to y. */
@@ -366,6 +431,8 @@ fcs_transform FCS_SYM(transform_of)(const fcs_tiling t[3], fcs_transform_kind ki
         const passes *p = &all_passes[t[1].form + 1][pass_kind(kind, t[0].points == 1)];
         r.plane = p->plane;
         r.edge = p->edge;
+        if (t[0].form == t[1].form)
+            r.cube = p->cube;
     }
     return r;
 }
@@ -447,6 +514,10 @@ void FCS_SYM(transform_inside)(const fcs_transform *t, const float *x, const int
 {
     if (t->plane && t->n[0] == 1) {
         one_plane(t, x, xs, in, 0, y, ys, vectors);
+        return;
+    }
+    if (t->cube) {
+        t->cube(x, xs, in, y, ys, vectors);
         return;
     }
     for (int64_t i = 0; i < vectors; i++, x += FCS_VLEN, y += FCS_VLEN) {

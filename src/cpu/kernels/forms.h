@@ -26,9 +26,15 @@ typedef struct fcs_inside {
 typedef void fcs_edge_pass(const float *x, int64_t x_row, int64_t x_step, const fcs_inside *in,
                            float *y, int64_t y_row, int64_t y_step, int64_t vectors);
 
+/* Along W, H, then D, of cubes. in: NULL where all elements lie inside, and of transforms that have
+ * no edge. */
+typedef void fcs_cube_pass(const float *x, const int64_t xs[3], const fcs_inside *in, float *y,
+                           const int64_t ys[3], int64_t vectors);
+
 /* Three axes D H W, nested: from[] to to[] elements along each. */
 typedef struct fcs_transform {
     fcs_pass *pass[3];
+    fcs_cube_pass *cube;   /* of all axes where they have one form, else NULL */
     fcs_plane_pass *plane; /* of H and W where they have one form, else NULL */
     fcs_edge_pass *edge;   /* the same, of IN and OUT_ADJOINT */
     int n[3], from[3], to[3];
