@@ -173,6 +173,17 @@ FCS_INLINE void load_inside(const unsigned n, const float *x, int64_t step, unsi
         v[i] = i >= lo && i < hi ? fcs_vload(x + i * step) : (fcs_vf){0};
 }
 
+/* A row of a cube, of which all may lie inside or nothing. */
+FCS_INLINE void load_row(const unsigned n, const float *x, int64_t step, const fcs_inside *in,
+                         unsigned plane, unsigned row, fcs_vf *v)
+{
+    bool some = plane >= in->lo[0] && plane < in->hi[0] && row >= in->lo[1] && row < in->hi[1];
+    if (some && in->lo[2] == 0 && in->hi[2] == n)
+        load_line(n, x, step, v);
+    else
+        load_inside(n, x, step, in->lo[2], some ? in->hi[2] : 0, v);
+}
+
 FCS_INLINE void store_line(const unsigned n, float *y, int64_t step, const fcs_vf *v)
 {
     FCS_UNROLL
@@ -283,11 +294,7 @@ FCS_INLINE void stream_line(const unsigned n, float *y, int64_t step, const fcs_
             name##_whole_cube(x, xs, in, y, ys, vectors);                                          \
         for (; in && vectors > 0; vectors--, x += FCS_VLEN, y += FCS_VLEN)                         \
             CUBE(name, store_line, from, to,                                                       \
-                 load_inside(from, x + i * xs[0] + j * xs[1], xs[2], in->lo[2],                    \
-                             i >= in->lo[0] && i < in->hi[0] && j >= in->lo[1] && j < in->hi[1]    \
-                                 ? in->hi[2]                                                       \
-                                 : 0,                                                              \
-                             v));                                                                  \
+                 load_row(from, x + i * xs[0] + j * xs[1], xs[2], in, i, j, v));                   \
     }
 #define PASS(name, what, m, pairs, singles, columns, from, to)                                     \
     FCS_INLINE void name(const fcs_vf *v, fcs_vf *w) { what(&m, pairs, singles, columns, v, w); }  \
