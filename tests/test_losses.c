@@ -311,14 +311,16 @@ static void test_passage(void)
     float slope[ROWS * COLUMNS];
     CHECK_NEAR(passage_of(-1, 0, false, false, NULL), 0, 0); /* a wall */
     CHECK_NEAR(passage_of(3, -1, false, false, NULL), 1, 1e-6);
-    CHECK_NEAR(passage_of(3, 0, false, false, NULL), 0, 0); /* half is as good as a wall */
+    /* (8 s - 1) / 7 for the share s = (1 - gap) / 2: a neck, one pixel of four, has 1 / 7 */
+    CHECK_NEAR(passage_of(3, 0.5F, false, false, NULL), 1.0 / 7, 1e-6);
+    CHECK_NEAR(passage_of(3, 0.75F, false, false, NULL), 0, 1e-6);
     for (int k = 0; k < 4; k++)
-        CHECK_NEAR(passage_of(5, -0.5F, k & 1, k & 2, NULL), 0.5, 1e-6);
-    /* the whole slope lies in the gap: a block of 16 pixels, of whose mean x the phase is -x */
-    CHECK_NEAR(passage_of(0, -0.5F, false, false, slope), 0.5, 1e-6);
+        CHECK_NEAR(passage_of(5, -0.5F, k & 1, k & 2, NULL), 5.0 / 7, 1e-6);
+    /* the whole slope lies in the gap: a block of 16 pixels */
+    CHECK_NEAR(passage_of(0, -0.5F, false, false, slope), 5.0 / 7, 1e-6);
     for (int i = 0; i < ROWS * COLUMNS; i++) {
         bool gap = i / COLUMNS / 4 == 2 && i % COLUMNS < 4;
-        CHECK_NEAR((double)slope[i], gap ? -1.0 / 16 : 0, 1e-7);
+        CHECK_NEAR((double)slope[i], gap ? -4.0 / 7 / 16 : 0, 1e-7);
     }
 }
 

@@ -25,14 +25,16 @@ static fcs_node *concat(fcs_graph *g, int d, int n, fcs_node *const *in)
     return fcs_op_node(g, "concat", &a, n, in);
 }
 
-/* 1 where a block is all of the phase, 0 where at least half of it is not. */
+/* 1 where a block is all of the phase, 0 where an eighth of it or less is: a neck of one pixel's
+ * width is a way too. */
 static fcs_node *blocks(const fcs_passage *p, fcs_node *x)
 {
-    double most = p->high - p->low, scale = 2 / (most * BLOCK * BLOCK);
+    const double none = 1.0 / 8, scale = 1 / (1 - none) / (p->high - p->low);
     const fcs_attrs factor = {.i = {[FCS_POOL_FACTOR] = 1, BLOCK, BLOCK}};
     fcs_node *sum = fcs_op_node(x->graph, "sum_pool", &factor, 1, &x);
-    return fcs_unary("relu", p->bright ? fcs_affine(sum, scale, -1 - 2 * p->low / most)
-                                       : fcs_affine(sum, -scale, 1 + 2 * p->low / most));
+    fcs_node *share = fcs_affine(sum, (p->bright ? scale : -scale) / (BLOCK * BLOCK),
+                                 (p->bright ? -p->low : p->high) * scale - none / (1 - none));
+    return fcs_unary("relu", share);
 }
 
 /* Each band of each image as a channel of one image: that is how they lie side by side in lanes. */
