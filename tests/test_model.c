@@ -246,11 +246,13 @@ static double moved(fcs_model *m, int64_t n)
     return fabs((double)fcs_cpu_floats(w)[0] - before);
 }
 
-/* The rate stays up for good by default, and otherwise falls over the planned 100 steps, but never
- * to nothing. */
-static void test_rate(void)
+/* The rate stays up for good by default, and otherwise falls over the planned 100 steps (`steps`,
+ * or decay_steps of fewer steps), but never to nothing. */
+static void test_rate(bool planned)
 {
     fcs_recipe *r = recipe_of(NULL), *falling = recipe_of("discriminator.optimizer.decay_from=0.5");
+    CHECK(!planned || (fcs_recipe_set(falling, "train.decay_steps=100") == FCS_OK &&
+                       fcs_recipe_set(falling, "train.steps=60") == FCS_OK));
     fcs_model *a = model_of(r, true), *b = model_of(falling, true);
     const float *factor = fcs_cpu_floats(((fcs_adversarial *)b->state)->factor[0]);
     static const struct {
@@ -439,7 +441,8 @@ int main(void)
     test_not_finite();
     test_calibrate();
     test_average();
-    test_rate();
+    test_rate(false);
+    test_rate(true);
     test_generator();
     test_latent();
     test_waves();

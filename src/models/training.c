@@ -34,7 +34,8 @@ double fcs_training_rate(const fcs_model *m, const fcs_net *net, int64_t step)
 {
     const double least = 0.02;
     double from = net->optimizer_values[FCS_DECAY_FROM].number;
-    double done = (double)step / fcs_recipe_number(m->recipe, "train.steps");
+    double over = fcs_recipe_number(m->recipe, "train.decay_steps");
+    double done = (double)step / (over > 0 ? over : fcs_recipe_number(m->recipe, "train.steps"));
     if (from >= 1 || done <= from)
         return 1;
     double left = (1 - done) / (1 - from);

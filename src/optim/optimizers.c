@@ -2,7 +2,7 @@
 #include "optim/optim.h"
 
 #define DECAY_TEXT                                                                                 \
-    "the rate falls linearly to a fiftieth from this share of train.steps on; 1: never"
+    "the rate falls linearly to a fiftieth from this share of train.decay_steps on; 1: never"
 #define DECAY_PARAM                                                                                \
     {                                                                                              \
         "decay_from", 'f', 1, NULL, 0, 1, NULL, DECAY_TEXT                                         \

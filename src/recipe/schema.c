@@ -95,8 +95,9 @@ static const fcs_param loss_params[] = {
      "vaegan: weight of reconstruction in the encoder's loss; reconstruction: in the generator's"},
 };
 static const fcs_param train_params[] = {
-    {"steps", 'i', 10000, NULL, 1, 1e9, NULL,
-     "training steps; a rate's decay is planned over them"},
+    {"steps", 'i', 10000, NULL, 1, 1e9, NULL, "training steps"},
+    {"decay_steps", 'i', 0, NULL, 0, 1e9, NULL,
+     "steps over which rates fall as decay_from says; 0: train.steps"},
     {"minutes", 'f', 0, NULL, 0, 1e6, NULL, "stop after this many minutes; 0: no limit"},
     {"batch", 'i', 8, NULL, 1, 65536, NULL, "images (slices: volumes) per batch"},
     {"generator_batch", 'i', 0, NULL, 0, 65536, NULL,
