@@ -6,8 +6,8 @@
 /* Errors: about three times the largest met on random data, in units of 2^-24 times the sum over
  * channels of max |tile| times the sum of |w|, per axis. */
 const fcs_filter_form fcs_forms[] = {
-    {2, 2, true, 3},  {3, 2, true, 3},  {4, 2, false, 6}, {2, 3, true, 3},  {4, 3, false, 4},
-    {3, 4, false, 4}, {2, 5, false, 4}, {4, 5, false, 6}, {6, 3, false, 8},
+    {2, 2, true, 3},  {3, 2, true, 3},  {4, 2, false, 6}, {5, 2, false, 6}, {2, 3, true, 3},
+    {4, 3, false, 4}, {3, 4, false, 4}, {2, 5, false, 4}, {4, 5, false, 6}, {6, 3, false, 8},
 };
 const int fcs_n_forms = (int)(sizeof fcs_forms / sizeof *fcs_forms);
 
@@ -18,10 +18,10 @@ static int64_t ceil_div(int64_t a, int64_t b) { return -floor_div(-a, b); }
 /* ---- geometry ---- */
 
 /* Where the tiles of one interleaved image lie: tile t of written image v begins at q = first[v] +
- * results * t of its lattice, and reads read + read_step * q, or writes write[v] + write_step * q.
- */
+ * results * t of its lattice, and reads read + read_step * q, the next kernel's pixel kernel_step
+ * behind it, or writes write[v] + write_step * q. */
 typedef struct image {
-    int64_t read, read_step, write[FCS_TILE_STRIDE], write_step;
+    int64_t read, read_step, kernel_step, write[FCS_TILE_STRIDE], write_step;
     int64_t first[FCS_TILE_STRIDE], tiles;
 } image;
 
@@ -30,7 +30,7 @@ typedef struct image {
  * whole begin in the same tile. */
 static int64_t zeros_before(const fcs_tiling *t, const fcs_axis *a)
 {
-    return (t->dims.pad - t->origin) % t->dims.stride == 0 ? t->taps - a->taps : 0;
+    return (t->dims.pad - t->origin) % t->dims.stride == 0 ? t->taps * t->reads - a->taps : 0;
 }
 
 /* The lattices and, for each written image, a q at which a tile begins. */
@@ -39,7 +39,7 @@ static void image_lattices(const fcs_tiling *t, int64_t r, image *i, int64_t *an
     fcs_conv_dims d = t->dims;
     if (d.stride == 1) {
         i->read = t->adjoint ? r + d.pad - (d.kernel - 1) * d.dilation : r - d.pad;
-        i->read_step = i->write_step = d.dilation;
+        i->read_step = i->kernel_step = i->write_step = d.dilation;
         i->write[0] = r;
         anchor[0] = -floor_div(t->origin + r, d.dilation);
         return;
@@ -47,13 +47,14 @@ static void image_lattices(const fcs_tiling *t, int64_t r, image *i, int64_t *an
     if (!t->adjoint) {
         i->read = -d.pad;
         i->read_step = d.stride;
+        i->kernel_step = 1;
         i->write[0] = 0;
         i->write_step = 1;
         anchor[0] = -t->origin;
         return;
     }
     i->read = 0;
-    i->read_step = 1;
+    i->read_step = i->kernel_step = 1;
     i->write_step = d.stride;
     /* where the whole image's first pixel of each lies; together: where its first pixel does */
     int64_t together = (d.stride - t->origin % d.stride) % d.stride;
@@ -96,7 +97,8 @@ fcs_tile_place fcs_tile_at(const fcs_tiling *t, int64_t tile)
     int64_t r = 0;
     for (image_of(t, r, &i); tile >= i.tiles; image_of(t, ++r, &i))
         tile -= i.tiles;
-    fcs_tile_place p = {.read_step = i.read_step, .write_step = i.write_step};
+    fcs_tile_place p = {
+        .read_step = i.read_step, .kernel_step = i.kernel_step, .write_step = i.write_step};
     for (int64_t v = 0; v < t->writes; v++) {
         int64_t q = i.first[v] + t->results * tile;
         p.read[v] = i.read + i.read_step * q;
@@ -117,7 +119,7 @@ int64_t fcs_tile_tap(const fcs_tiling *t, int64_t c, int64_t v, int64_t j)
     int64_t k = c + d.stride * j;
     if (t->adjoint) {
         fcs_axis a = fcs_axis_adjoint(d, v);
-        j -= zeros_before(t, &a);
+        j += c - zeros_before(t, &a);
         k = j >= 0 && j < a.taps ? a.k0 + a.dk * j : d.kernel;
     }
     return k < d.kernel ? k : -1;
@@ -139,7 +141,7 @@ void fcs_tiles_reads(const fcs_tiling *t, int64_t from, int64_t to, int64_t *lo,
             begin = first + floor_div(begin - first, t->results) * t->results;
             last = first + floor_div(last - first, t->results) * t->results + t->points - 1;
             begin = i.read + i.read_step * begin;
-            last = i.read + i.read_step * last + t->reads;
+            last = i.read + i.read_step * last + i.kernel_step * (t->reads - 1) + 1;
             *lo = begin < *lo ? begin : *lo;
             *hi = last > *hi ? last : *hi;
         }
@@ -220,11 +222,12 @@ static bool tile_axis(const problem *p, int axis, int64_t origin, int64_t result
     t->form = find_form(results, taps);
     if (t->form < 0 && results > 1)
         return false;
+    bool none = t->form < 0;
     t->results = (int)results;
-    t->taps = (int)taps;
+    t->taps = none ? 1 : (int)taps;
     t->points = t->results + t->taps - 1;
     t->images = d.stride == 1 ? (d.dilation < written(t) ? d.dilation : written(t)) : 1;
-    t->reads = p->adjoint ? 1 : d.stride;
+    t->reads = none ? p->adjoint ? taps : d.kernel : p->adjoint ? 1 : d.stride;
     t->writes = p->adjoint ? d.stride : 1;
     for (int64_t r = 0; r < t->images; r++) {
         image i;
@@ -234,23 +237,30 @@ static bool tile_axis(const problem *p, int axis, int64_t origin, int64_t result
     return true;
 }
 
-/* Two axes of eight points take up the error that the form may have: the third has none then. */
-static bool points_fit(const fcs_tiling t[3])
+/* Two axes of eight points take up the error that the form may have: the third has none then.
+ * Kernels of few channels are read as they lie side by side along W. */
+static bool tiles_fit(const problem *p, const fcs_tiling t[3])
 {
-    int64_t points = 1;
+    int64_t points = 1, reads = 1;
     int forms = 0, eight = 0;
+    if ((thin(p) || thin_read(p)) && t[2].form < 0 && p->dims[2].dilation > 1)
+        return false;
     for (int i = 0; i < 3; i++) {
         points *= t[i].points;
+        reads *= t[i].reads;
         forms += t[i].form >= 0;
         eight += t[i].points == FCS_TILE_POINTS;
     }
-    return points <= FCS_TILING_POINTS && !(eight >= 2 && forms == 3);
+    return points <= FCS_TILING_POINTS && reads <= FCS_TILING_READS && !(eight >= 2 && forms == 3);
 }
 
 /* Work in multiplications and additions of the product; an element that is transformed costs as
- * much as some of them, more where H and W have different forms and take a pass each. Measured on
- * AVX2: 2 to 3 and 8 cycles for 8 lanes. */
-static const double pass_cost = 5, weight_cost = 10, apart_cost = 3, least_gain = 1.25;
+ * much as some of them, more where H and W have different forms and take a pass each, or D has
+ * another one than they. F(5,2) in conv and conv_dx has many weights for what it saves, and pays
+ * where they are transformed in strips. Measured on AVX2: 2 to 3 and 8 cycles for 8 lanes. */
+enum { strips_results = 5 };
+static const double pass_cost = 5, weight_cost = 10, apart_cost = 3, deep_cost = 2,
+                    least_gain = 1.25;
 
 /* With packed columns the product is short: elements that are transformed (by forms that are not
  * dyadic, of more terms, more so) and tiles cost more of it; so do the pixels of direct sums with
@@ -318,17 +328,25 @@ static double tiling_cost(const problem *p, const fcs_tiling t[3])
         out *= (double)t[i].writes;
         read_again *= t[i].split ? (double)t[i].writes : 1;
     }
-    if (!points_fit(t))
+    if (!tiles_fit(p, t))
         return -1;
     if (thin(p))
         return thin_cost(p, t);
     if (thin_read(p))
         return thin_read_cost(p, t);
-    double passes = t[1].form == t[2].form ? 1 : apart_cost;
+    double passes = t[1].form != t[2].form && t[1].form >= 0 && t[2].form >= 0 ? apart_cost
+                    : t[0].form != t[1].form && t[0].form >= 0                 ? deep_cost
+                                                                               : 1;
     out = packs(p) ? line * ceil(out / line) : out;
     double weights = points * in * out, pass = passes * each_pass;
-    double each = weight_cost * passes + (p->weights ? 0 : write_cost(weights)) +
-                  stream_cost(weights) * ceil(tiles / FCS_TILE_BLOCK);
+    double each = weight_cost * passes;
+    bool strips = !p->weights && !packs(p) && fcs_tiling_strips(points, tiles, out, weights);
+    for (int i = 0; i < 3 && !strips && !p->weights; i++)
+        if (t[i].results == strips_results)
+            return -1;
+    if (!strips)
+        each += (p->weights ? 0 : write_cost(weights)) +
+                stream_cost(weights) * ceil(tiles / FCS_TILE_BLOCK);
     return points * (tiles * (in * out + pass * (in * read_again + out)) + each * in * out) +
            (packs(p) ? tiles * tile_cost : 0);
 }
@@ -403,7 +421,7 @@ static bool explicit_tiling(const problem *p, const fcs_attrs *a, fcs_tiling t[3
             return false;
         results *= t[d].results;
     }
-    return points_fit(t) && results > 1;
+    return tiles_fit(p, t) && results > 1;
 }
 
 static bool all_are(const fcs_attrs *a, int64_t value)

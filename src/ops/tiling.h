@@ -20,11 +20,15 @@ enum {
     FCS_TILE_POINTS = 8,     /* products of a form, at most */
     FCS_TILE_BLOCK = 24,     /* tiles of a work item of conv and conv_dx, at most */
     FCS_TILING_POINTS = 256, /* those of all axes together, at most */
+    FCS_KEPT_WEIGHTS = 1 << 25,
+    FCS_STRIP_WEIGHTS = 1 << 20,
+    FCS_STRIP_SUMS = 1 << 14,
+    FCS_TILING_READS = 64, /* kernels that add up, of all axes together, at most */
     /* least number of channels but of x: conv and conv_dw read, conv_dx with stride writes less */
     FCS_TILING_CHANNELS = 8
 };
 
-/* F(results, taps). results = 1: an axis without a form: as many products as taps. */
+/* F(results, taps). */
 typedef struct fcs_filter_form {
     int results, taps;
     bool dyadic;  /* its constants are multiples of 1/2: exact on integers */
@@ -36,7 +40,7 @@ extern const int fcs_n_forms;
 /* One axis cut into tiles. */
 typedef struct fcs_tiling {
     int results, taps, points; /* points = results + taps - 1 */
-    int form;                  /* position in fcs_forms, -1: none (results = 1) */
+    int form;                  /* position in fcs_forms, -1: none; a tap is a kernel, all are 1 */
     int64_t images;            /* interleaved ones */
     int64_t reads, writes;     /* kernels that add up, results that are written */
     int64_t tiles;             /* of all images */
@@ -45,12 +49,22 @@ typedef struct fcs_tiling {
     bool adjoint, split; /* split: of all three axes or none */
 } fcs_tiling;
 
-/* Point i of a tile for the v-th written image reads pixel read[v] + read_step * i (+ c of the c-th
- * kernel that adds up); its result i is pixel write[v] + write_step * i, where that lies in the
- * image. Unless the tiling is split, read[v] is that of all. */
+/* Point i of a tile for the v-th written image reads pixel read[v] + read_step * i + kernel_step *
+ * c of the c-th kernel that adds up; its result i is pixel write[v] + write_step * i, where that
+ * lies in the image. Unless the tiling is split, read[v] is that of all. */
 typedef struct fcs_tile_place {
-    int64_t read[FCS_TILE_STRIDE], read_step, write[FCS_TILE_STRIDE], write_step;
+    int64_t read[FCS_TILE_STRIDE], read_step, kernel_step;
+    int64_t write[FCS_TILE_STRIDE], write_step;
 } fcs_tile_place;
+
+/* Whether conv and conv_dx transform so many floats of weights where they are used, for all tiles
+ * at once: where weights do not stay in the caches from one block of tiles to the next, and the
+ * sums of few tiles do; or where weights would take much memory, more than the tiles do. */
+static inline bool fcs_tiling_strips(double points, double tiles, double columns, double weights)
+{
+    return (weights > FCS_STRIP_WEIGHTS && points * tiles <= FCS_STRIP_SUMS) ||
+           (weights > FCS_KEPT_WEIGHTS && tiles < columns);
+}
 
 /* The tiling of conv, conv_dx or conv_dw along D H W by its attribute form, or, where that is 0, by
  * the estimate of work. False: direct sums. */

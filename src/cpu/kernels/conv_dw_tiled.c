@@ -15,7 +15,8 @@
 
 enum {
     BLOCK = 64,             /* tiles that are transformed in one go, at most */
-    SUM_TILES = 32,         /* summed in registers, at most: longer sums pass the bound */
+    SUM_TILES = 32,         /* summed in registers, at most: longer sums pass the bound, but */
+    FEW_POINTS = 5,         /* not those of forms of so few: BLOCK */
     SEQUENCE = 4,           /* blocks added up before they are transformed back, at most */
     STRIP = 16,             /* channels are grouped by so many */
     GROUP = 128,            /* lanes or rows of a work item, if the two below allow */
@@ -33,6 +34,7 @@ typedef struct tiled {
     fcs_dw_tiles g;
     int64_t blocks;
     int64_t block, sequence;    /* tiles, blocks; at most */
+    int64_t sum;                /* tiles summed in registers, at most */
     int64_t lanes, rows;        /* of x, all kernels that add up; of gy */
     int64_t group_x, group_y;   /* of them in a work item */
     int64_t groups_x, groups_y; /* how many groups */
@@ -88,6 +90,9 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3])
     f->rows = fcs_channel_stride(a->in[1].n[FCS_C]);
     f->parts.floats = fcs_shape_floats(a->out);
     f->filter = f->parts.floats / a->out.n[FCS_N];
+    f->sum = BLOCK;
+    for (int i = 0; i < 3; i++)
+        f->sum = t[i].points <= FEW_POINTS ? f->sum : SUM_TILES;
     choose_groups(f);
     choose_blocks(f);
     f->plane_x = fcs_plane(f->block * f->group_x);
@@ -128,7 +133,7 @@ static int64_t box_x(const tiled *f, const work *w, int64_t lane, const fcs_dw_w
     *channel = lane_channel(f, w->lane + lane, c);
     b->n = at->n;
     for (int k = 0; k < 3; k++) {
-        b->first[k] = at->p[k]->read[0] + c[k];
+        b->first[k] = at->p[k]->read[0] + at->p[k]->kernel_step * c[k];
         b->step[k] = at->p[k]->read_step;
         b->count[k] = f->g.t[k].points;
     }
@@ -246,7 +251,7 @@ SUM(sum_third_1, THIRD, 1)
 static void sum_block(const tiled *f, const work *w, int64_t row, int64_t rows, const float *v,
                       const float *y, int64_t tiles, float *s, bool more)
 {
-    int64_t each = fcs_divide_up(tiles, fcs_divide_up(tiles, SUM_TILES));
+    int64_t each = fcs_divide_up(tiles, fcs_divide_up(tiles, f->sum));
     for (int64_t p = 0; p < f->g.points; p++, v += f->plane_x, y += f->plane_y)
         for (int64_t at = 0; at < w->lanes; at += FCS_NR) {
             bool wide = w->lanes - at >= FCS_NR;

@@ -17,10 +17,10 @@
 #include "cpu/kernels/thin_tiles.h"
 
 enum {
-    KEPT = 1 << 25,  /* floats of weights that are kept: 128 MB */
-    ACROSS = 12,     /* tiles along W that follow one another, then the next row of tiles */
-    STRIP = 1 << 20, /* wanted floats of a strip's weights */
-    MOST_READS = FCS_TILE_STRIDE * FCS_TILE_STRIDE * FCS_TILE_STRIDE
+    ACROSS = 12,       /* tiles along W that follow one another, then the next row of tiles */
+    WEIGHTS = 1 << 16, /* of a piece's weights, wanted: they stay in the second cache */
+    PIECE = 64,        /* channels of a piece, at most */
+    THIRD = FCS_MR / 3
 };
 
 typedef struct tiled {
@@ -29,11 +29,12 @@ typedef struct tiled {
     fcs_transform forward, back;
     int64_t depth; /* floats per point and tile: reads x channels as stored */
     int64_t chunks;
-    bool few;  /* tiles, and many weights: items are strips of columns */
+    bool few;                    /* tiles, and many weights: items are strips of columns */
+    int64_t rows, piece, pieces; /* few: tiles in whole thirds of MR; channels, of a kernel */
     bool thin; /* one to seven channels read: tiles are transformed side by side */
     fcs_thin_tiles beside;
     int64_t tiles, block, plane_in, plane_out, plane_w;
-    int64_t run[MOST_READS];
+    int64_t run[FCS_TILING_READS];
     fcs_tile_place *place[3];
     float *shared; /* the weights; few: V of all tiles */
     int64_t v;     /* few and split: the written image that V is for */
@@ -62,16 +63,21 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
         f->tiles *= t[i].tiles;
     f->depth = u->reads * fcs_channel_stride(u->channels);
     f->thin = u->channels < FCS_TILING_CHANNELS;
+    f->rows = fcs_divide_up(f->tiles, THIRD) * THIRD;
     f->few =
-        !u->packed && !f->thin && fcs_tiled_floats(u) > KEPT && f->tiles < u->writes * u->columns;
-    while (f->few && u->chunk > FCS_NR && u->points * u->sums * u->chunk > STRIP)
-        u->chunk /= 2;
+        !u->packed && !f->thin &&
+        fcs_tiling_strips((double)u->points, (double)f->tiles, (double)(u->writes * u->columns),
+                          (double)(u->points * u->writes * u->columns * u->sums));
+    u->chunk = f->few ? FCS_NR : u->chunk;
     f->chunks = fcs_chunks(u);
-    f->plane_w = fcs_point_step(u);
-    int64_t block = f->few ? f->tiles : f->tiles / (4 * threads);
+    int64_t block = f->tiles / (4 * threads), piece = WEIGHTS / (u->points * FCS_NR);
     f->block = block >= FCS_TILE_BLOCK ? FCS_TILE_BLOCK : (block / FCS_MR + 1) * FCS_MR;
-    f->plane_in = fcs_plane((f->few ? (f->tiles + FCS_MR) : f->block) * f->depth);
-    f->plane_out = fcs_plane(f->block * fcs_least(u->columns, u->chunk));
+    f->piece = fcs_most(FCS_PACK, fcs_least(PIECE, piece / FCS_PACK * FCS_PACK));
+    f->pieces = fcs_divide_up(u->channels, f->piece);
+    f->plane_w = f->few ? fcs_plane(f->piece * FCS_NR) : fcs_point_step(u);
+    f->plane_in = fcs_plane(f->few ? f->rows * f->piece : f->block * f->depth);
+    f->plane_out =
+        fcs_plane(f->few ? f->rows * FCS_NR : f->block * fcs_least(u->columns, u->chunk));
     int64_t patch = u->points * (f->thin ? f->plane_in : fcs_channel_stride(u->channels)),
             pack = (int64_t)FCS_SYM(tiled_weights_scratch)(u);
     int64_t item = f->few ? u->points * (f->plane_out + f->plane_w) + pack
@@ -84,7 +90,8 @@ static void tiled_init(tiled *f, const fcs_apply_args *a, const fcs_tiling t[3],
 /* Floats that all threads share: the weights, or V of all tiles. */
 static size_t tiled_shared(const tiled *f)
 {
-    return (size_t)(f->few ? f->u.points * f->plane_in : fcs_tiled_floats(&f->u));
+    return (size_t)(f->few ? f->u.reads * f->pieces * f->u.points * f->plane_in
+                           : fcs_tiled_floats(&f->u));
 }
 
 size_t FCS_SYM(conv_tiled_scratch)(const fcs_apply_args *a, const fcs_tiling t[3], int threads)
@@ -132,7 +139,7 @@ static fcs_tile_box tile_box(const tiled *f, const tile *t, const int64_t c[3], 
 {
     fcs_tile_box b = {.n = t->n};
     for (int k = 0; k < 3; k++) {
-        b.first[k] = t->place[k]->read[v[k]] + c[k];
+        b.first[k] = t->place[k]->read[v[k]] + t->place[k]->kernel_step * c[k];
         b.step[k] = t->place[k]->read_step;
         b.count[k] = f->u.t[k].points;
     }
@@ -150,20 +157,27 @@ static fcs_tile_box new_box(const tiled *f, const tile *t, const int64_t c[3], c
     return b;
 }
 
-/* The tile's pixels transformed: for all written images or, split, for that one. `next` may be
- * NULL. */
-static void tile_in(const tiled *f, const tile *t, const tile *next, const int64_t of[3], float *v,
-                    float *patch)
+/* `width` channels from `channel` on of what kernel c reads for written image v, transformed; of
+ * `next`, which may be NULL, they are fetched. */
+static void kernel_in(const tiled *f, const tile *t, const tile *next, const int64_t c[3],
+                      const int64_t of[3], int64_t channel, int64_t width, float *v, float *patch)
 {
     int64_t ys[3] = {f->plane_in * f->u.t[1].points * f->u.t[2].points,
                      f->plane_in * f->u.t[2].points, f->plane_in};
+    fcs_tile_box box = tile_box(f, t, c, of), ahead;
+    if (next)
+        ahead = new_box(f, next, c, of);
+    fcs_tile_read(&f->forward, &f->in, &box, channel, width, v, ys, next ? &ahead : NULL, patch);
+}
+
+/* The tile's pixels transformed: for all written images or, split, for that one. */
+static void tile_in(const tiled *f, const tile *t, const tile *next, const int64_t of[3], float *v,
+                    float *patch)
+{
     for (int64_t i = 0; i < f->u.reads; i++, v += f->in.cs) {
         int64_t c[3];
         fcs_split(i, f->u.t[1].reads, f->u.t[2].reads, c);
-        fcs_tile_box box = tile_box(f, t, c, of), ahead;
-        if (next)
-            ahead = new_box(f, next, c, of);
-        fcs_tile_read(&f->forward, &f->in, &box, 0, f->in.cs, v, ys, next ? &ahead : NULL, patch);
+        kernel_in(f, t, next, c, of, 0, f->in.cs, v, patch);
     }
 }
 
@@ -365,30 +379,132 @@ static void tile_items(void *arg, int64_t begin, int64_t end, int thread)
 
 /* ---- few tiles ---- */
 
+static int64_t piece_width(const tiled *f, int64_t piece, int64_t channels)
+{
+    return fcs_least(f->piece, channels - piece * f->piece);
+}
+
+/* V[piece of all kernels'][point][row][channel] of some rows: of tiles, zeros behind them. */
 static void pixel_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const tiled *f = arg;
-    int64_t written[3];
+    int64_t written[3], c[3];
     fcs_split(f->v, f->u.t[1].writes, f->u.t[2].writes, written);
-    for (int64_t i = begin; i < end; i++) {
-        tile t = tile_at(f, i);
-        tile_in(f, &t, NULL, written, f->shared + i * f->depth, local_of(f, thread));
+    for (int64_t row = begin; row < end; row++)
+        for (int64_t i = 0; i < f->u.reads * f->pieces; i++) {
+            int64_t kernel = i / f->pieces, piece = i % f->pieces,
+                    width = piece_width(f, piece, f->in.cs);
+            float *v = f->shared + i * f->u.points * f->plane_in + row * width;
+            tile t = tile_at(f, row);
+            fcs_split(kernel, f->u.t[1].reads, f->u.t[2].reads, c);
+            if (row < f->tiles)
+                kernel_in(f, &t, NULL, c, written, piece * f->piece, width, v, local_of(f, thread));
+            for (int64_t p = 0; p < f->u.points && row >= f->tiles; p++)
+                fcs_rows_zero(v + p * f->plane_in, width);
+        }
+}
+
+/* What a product of a strip reads, and what the next one will, which is fetched meanwhile. */
+typedef struct strip_tile {
+    const float *v, *w, *next_v, *next_w;
+    int64_t stored, n; /* channels from row to row of v, channels */
+    bool more;
+} strip_tile;
+
+/* sums[row][0..NR) = or, with `more`, += the sum of v[row][k] w[k][0..NR), on in the order of k. */
+FCS_INLINE void sum_rows(const strip_tile *t, float *sums, const int mr, const int nv)
+{
+    const int width = nv * FCS_VLEN;
+    const float *in = t->v, *w = t->w, *next_v = t->next_v, *next_w = t->next_w;
+    const int64_t n = t->n, step = t->stored;
+    const bool more = t->more;
+    fcs_tile acc;
+    FCS_UNROLL
+    for (int i = 0; i < mr; i++) {
+        FCS_UNROLL
+        for (int j = 0; j < nv; j++)
+            acc[i][j] = more ? fcs_vload(sums + i * width + j * FCS_VLEN) : (fcs_vf){0};
+    }
+    for (int64_t k = 0; k < n; k++, w += width, next_w += width, next_v += mr) {
+        __builtin_prefetch(next_v);
+        __builtin_prefetch(next_w);
+        if (width > 16)
+            __builtin_prefetch(next_w + 16);
+        FCS_TILE_PRODUCT(acc, mr, nv, w, in[m * step + k]);
+    }
+    FCS_UNROLL
+    for (int i = 0; i < mr; i++) {
+        FCS_UNROLL
+        for (int j = 0; j < nv; j++)
+            fcs_vstore(sums + i * width + j * FCS_VLEN, acc[i][j]);
     }
 }
 
-/* Chunk after chunk of the written image v and, unless tiles are split, of those behind it. */
+typedef void tile_function(const strip_tile *t, float *sums);
+#define SUM(name, mr, nv)                                                                          \
+    static void name(const strip_tile *t, float *sums) { sum_rows(t, sums, mr, nv); }
+FCS_TILE_SIZES(SUM)
+
+typedef struct strip {
+    int64_t image, column, width;
+} strip;
+
+/* The sums of a strip go on by the piece, number i of all kernels'; the weights of `next`, which
+ * may be NULL, are fetched. */
+static void strip_product(const tiled *f, const fcs_weights_piece *now, int64_t i,
+                          const fcs_weights_piece *next, const float *w, float *m)
+{
+    const float *v = f->shared + i * f->u.points * f->plane_in;
+    strip_tile t = {.stored = piece_width(f, i % f->pieces, f->in.cs), .n = now->n, .more = i > 0};
+    for (int64_t p = 0; p < f->u.points; p++) {
+        if (next)
+            FCS_SYM(tiled_weights_fetch)(&f->u, next, p, f->u.points);
+        for (int64_t row = 0, rows; row < f->rows; row += rows) {
+            bool last = row + FCS_MR >= f->rows;
+            rows = fcs_least(FCS_MR, f->rows - row);
+            t.v = v + p * f->plane_in + row * t.stored;
+            t.w = w + p * f->plane_w;
+            t.next_v = last ? v + (p + 1) * f->plane_in : t.v + FCS_MR * t.stored;
+            t.next_w = last ? t.w + f->plane_w : t.w;
+            tile_functions[now->width == FCS_NR][rows / THIRD - 1](&t, m + p * f->plane_out +
+                                                                           row * now->width);
+        }
+    }
+}
+
+/* Piece i of all kernels' of a strip. */
+static void locate_piece(const tiled *f, int64_t v, int64_t column, int64_t i, fcs_weights_piece *p)
+{
+    p->v = v;
+    p->column = column;
+    p->c = i / f->pieces;
+    p->k = i % f->pieces * f->piece;
+    p->n = piece_width(f, i % f->pieces, f->u.channels);
+    FCS_SYM(tiled_weights_locate)(&f->u, p);
+}
+
+/* Strip after strip of the written image v and, unless tiles are split, of those behind it. */
 static void strip_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const tiled *f = arg;
     float *m = local_of(f, thread), *w = m + f->u.points * f->plane_out,
           *taps = w + f->u.points * f->plane_w;
     for (int64_t item = begin; item < end; item++) {
-        int64_t image = f->v + item / f->chunks, chunk = item % f->chunks;
-        FCS_SYM(tiled_weights_chunk)(&f->u, image, chunk, w, taps);
-        for (int64_t first = 0; first < f->tiles; first += f->block) {
-            tile t[FCS_TILE_BLOCK];
-            int64_t count = block_tiles(f, first, t);
-            block_results(f, t, count, image, chunk, f->shared + first * f->depth, w, m, NULL);
+        int64_t v = f->v + item / f->chunks, column = item % f->chunks * FCS_NR, written[3],
+                all = f->u.reads * f->pieces;
+        fcs_weights_piece piece[2];
+        locate_piece(f, v, column, 0, &piece[0]);
+        for (int64_t i = 0; i < all; i++) {
+            fcs_weights_piece *now = &piece[i % 2], *next = i + 1 < all ? &piece[1 - i % 2] : NULL;
+            if (next)
+                locate_piece(f, v, column, i + 1, next);
+            FCS_SYM(tiled_weights_piece)(&f->u, now, w, f->plane_w, taps);
+            strip_product(f, now, i, next, w, m);
+        }
+        fcs_split(v, f->u.t[1].writes, f->u.t[2].writes, written);
+        for (int64_t k = 0; k < f->tiles; k++) {
+            tile t = tile_at(f, k), next = tile_at(f, fcs_least(k + 1, f->tiles - 1));
+            tile_out(f, &t, &next, written, m + k * piece->width, column, piece->width);
         }
     }
 }
@@ -411,9 +527,8 @@ void FCS_SYM(conv_tiled_run)(const fcs_cpu_call *call, const fcs_tiling t[3])
         fcs_parallel(call->team, fcs_divide_up(f.tiles, f.block), 1, tile_items, &f);
         return;
     }
-    fill_rows(&f, f.tiles, f.shared);
     for (f.v = 0; f.v < (t[0].split ? f.u.writes : 1); f.v++) {
-        fcs_parallel(call->team, f.tiles, 1, pixel_items, &f);
+        fcs_parallel(call->team, f.rows, 1, pixel_items, &f);
         fcs_parallel(call->team, (t[0].split ? 1 : f.u.writes) * f.chunks, 1, strip_items, &f);
     }
 }

@@ -3,7 +3,6 @@
 
 enum {
     CHUNK = 64,   /* columns that are transformed back at a time */
-    PACK = 16,    /* input channels whose weights are transformed at a time */
     FAR = 1 << 22 /* floats that do not stay in the caches until they are read */
 };
 
@@ -55,7 +54,7 @@ fcs_tiled_weights FCS_SYM(tiled_weights_of)(const fcs_apply_args *a, const fcs_t
 
 size_t FCS_SYM(tiled_weights_scratch)(const fcs_tiled_weights *u)
 {
-    return (size_t)(taps_of(u) * PACK * FCS_NR);
+    return (size_t)(taps_of(u) * FCS_PACK * FCS_NR);
 }
 
 /* The kernel index of tap j for kernel c (of those that add up) and written image v, or -1: none.
@@ -74,19 +73,18 @@ static int64_t tap_index(const fcs_tiled_weights *u, const int64_t c[3], const i
     return index;
 }
 
-/* The taps of kernel c and written image v for `n` input channels from k on and `width` columns:
- * y[tap][k][width], zeros where there is no tap. */
-static void pack_taps(const fcs_tiled_weights *u, const int64_t c[3], const int64_t v[3], int64_t k,
-                      int64_t n, int64_t first, int64_t width, float *y)
+/* The piece's taps of `n` input channels from k on: y[tap][k][width], zeros where there is no tap.
+ */
+static void pack_taps(const fcs_tiled_weights *u, const fcs_weights_piece *p, int64_t k, int64_t n,
+                      float *y)
 {
-    int64_t lanes = fcs_least(u->lanes - first, width);
-    for (int64_t j = 0; j < taps_of(u); j++, y += PACK * width) {
-        int64_t index = tap_index(u, c, v, j);
-        if (index < 0 || lanes <= 0)
-            memset(y, 0, (size_t)(n * width) * sizeof *y);
+    int64_t lanes = fcs_least(u->lanes - p->column, p->width);
+    for (int64_t j = 0; j < taps_of(u); j++, y += FCS_PACK * p->width) {
+        if (p->tap[j] < 0 || lanes <= 0)
+            memset(y, 0, (size_t)(n * p->width) * sizeof *y);
         else
-            fcs_pack(y, u->w + index * u->tap_step + k * u->k_step + first * u->lane_step, n,
-                     u->k_step, u->lane_step, lanes, width);
+            fcs_pack(y, u->w + p->tap[j] + k * u->k_step, n, u->k_step, u->lane_step, lanes,
+                     p->width);
     }
 }
 
@@ -95,7 +93,7 @@ static void pack_lanes(const fcs_tiled_weights *u, const int64_t c[3], int64_t k
                        int64_t first, int64_t width, float *y)
 {
     int64_t columns = u->t[0].writes * u->t[1].writes * u->t[2].writes * u->packed;
-    memset(y, 0, (size_t)(taps_of(u) * PACK * width) * sizeof *y);
+    memset(y, 0, (size_t)(taps_of(u) * FCS_PACK * width) * sizeof *y);
     for (int64_t lane = 0; lane < fcs_least(columns - first, width); lane++) {
         int64_t at[3], v[3], image = (first + lane) / u->packed;
         const float *w = u->w + k * u->k_step + (first + lane) % u->packed * u->lane_step;
@@ -105,32 +103,65 @@ static void pack_lanes(const fcs_tiled_weights *u, const int64_t c[3], int64_t k
         for (int64_t j = 0; j < taps_of(u); j++) {
             int64_t index = tap_index(u, c, v, j);
             for (int64_t i = 0; i < n && index >= 0; i++)
-                y[(j * PACK + i) * width + lane] = w[index * u->tap_step + i * u->k_step];
+                y[(j * FCS_PACK + i) * width + lane] = w[index * u->tap_step + i * u->k_step];
         }
     }
 }
 
-/* All weights of PACK input channels from k on, kernel c, the block of columns at `column`; into
- * its chunk's weights at y. */
-static void pack_block(const fcs_tiled_weights *u, int64_t v, int64_t column, int64_t c, int64_t k,
-                       float *y, float *taps)
+void FCS_SYM(tiled_weights_locate)(const fcs_tiled_weights *u, fcs_weights_piece *p)
 {
-    int64_t cs[3], vs[3], n = fcs_least(PACK, u->channels - k);
-    int64_t of = fcs_chunk_width(u, column / u->chunk), inside = column % u->chunk;
-    int64_t width = of - inside < FCS_NR ? FCS_VLEN : FCS_NR;
-    int64_t xs[3] = {0, 0, PACK * width}, ys[3] = {0, 0, fcs_point_step(u)};
+    int64_t c[3], v[3];
+    p->width = fcs_block_width(u, p->column);
+    fcs_split(p->c, u->t[1].reads, u->t[2].reads, c);
+    fcs_split(p->v, u->t[1].writes, u->t[2].writes, v);
+    for (int64_t j = 0; j < taps_of(u); j++) {
+        int64_t index = tap_index(u, c, v, j);
+        p->tap[j] = index < 0 ? -1 : index * u->tap_step + p->column * u->lane_step;
+    }
+}
+
+/* FCS_PACK input channels of the piece from k on, or as many as there are. */
+static void pack_block(const fcs_tiled_weights *u, const fcs_weights_piece *p, int64_t k, float *y,
+                       int64_t step, float *taps)
+{
+    int64_t c[3], n = fcs_least(FCS_PACK, u->channels - k);
+    int64_t xs[3] = {0, 0, FCS_PACK * p->width}, ys[3] = {0, 0, step};
     for (int i = 1; i >= 0; i--) {
         xs[i] = xs[i + 1] * u->t[i + 1].taps;
         ys[i] = ys[i + 1] * u->t[i + 1].points;
     }
-    fcs_split(c, u->t[1].reads, u->t[2].reads, cs);
-    fcs_split(v, u->t[1].writes, u->t[2].writes, vs);
+    fcs_split(p->c, u->t[1].reads, u->t[2].reads, c);
     if (u->packed)
-        pack_lanes(u, cs, k, n, column, width, taps);
+        pack_lanes(u, c, k, n, p->column, p->width, taps);
     else
-        pack_taps(u, cs, vs, k, n, column, width, taps);
-    y += inside * u->sums + (c * u->channels + k) * width;
-    FCS_SYM(transform)(&u->transform, taps, xs, y, ys, n * width / FCS_VLEN);
+        pack_taps(u, p, k, n, taps);
+    FCS_SYM(transform)(&u->transform, taps, xs, y, ys, n * p->width / FCS_VLEN);
+}
+
+void FCS_SYM(tiled_weights_piece)(const fcs_tiled_weights *u, const fcs_weights_piece *p, float *y,
+                                  int64_t step, float *scratch)
+{
+    for (int64_t i = 0; i < p->n; i += FCS_PACK)
+        pack_block(u, p, p->k + i, y + i * p->width, step, scratch);
+}
+
+/* Lanes or channels, whichever lie side by side, are runs; far apart, each in lines of its own. */
+void FCS_SYM(tiled_weights_fetch)(const fcs_tiled_weights *u, const fcs_weights_piece *p,
+                                  int64_t part, int64_t parts)
+{
+    int64_t lanes = fcs_least(u->lanes - p->column, p->width);
+    int64_t runs = u->k_step == 1 ? lanes : p->n, length = u->k_step == 1 ? p->n : lanes,
+            step = u->k_step == 1 ? u->lane_step : u->k_step, all = taps_of(u) * runs;
+    int64_t i = part * all / parts, end = (part + 1) * all / parts;
+    for (int64_t tap = i / runs, run = i % runs; i < end; i++) {
+        const float *w = u->w + p->tap[tap] + p->k * u->k_step + run * step;
+        for (int64_t j = 0; j < length && p->tap[tap] >= 0; j += 16)
+            __builtin_prefetch(w + j, 0, 2);
+        if (++run == runs) {
+            run = 0;
+            tap++;
+        }
+    }
 }
 
 static int64_t column_blocks(const fcs_tiled_weights *u)
@@ -138,7 +169,10 @@ static int64_t column_blocks(const fcs_tiled_weights *u)
     return (u->columns + FCS_NR - 1) / FCS_NR;
 }
 
-static int64_t pack_groups(const fcs_tiled_weights *u) { return (u->channels + PACK - 1) / PACK; }
+static int64_t pack_groups(const fcs_tiled_weights *u)
+{
+    return (u->channels + FCS_PACK - 1) / FCS_PACK;
+}
 
 typedef struct all {
     const fcs_tiled_weights *u;
@@ -151,11 +185,17 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
     const all *f = arg;
     const fcs_tiled_weights *u = f->u;
     for (int64_t i = begin; i < end; i++) {
-        int64_t k = i % pack_groups(u) * PACK, rest = i / pack_groups(u);
-        int64_t c = rest % u->reads, at = rest / u->reads % column_blocks(u),
-                v = rest / u->reads / column_blocks(u);
-        pack_block(u, v, at * FCS_NR, c, k, f->y + fcs_chunk_at(u, v, at * FCS_NR / u->chunk),
-                   f->scratch + (size_t)thread * f->each);
+        int64_t k = i % pack_groups(u) * FCS_PACK, rest = i / pack_groups(u), row = rest / u->reads;
+        fcs_weights_piece p = {.v = row / column_blocks(u),
+                               .column = row % column_blocks(u) * FCS_NR,
+                               .c = rest % u->reads,
+                               .k = k,
+                               .n = fcs_least(FCS_PACK, u->channels - k)};
+        FCS_SYM(tiled_weights_locate)(u, &p);
+        float *y = f->y + fcs_chunk_at(u, p.v, p.column / u->chunk) +
+                   p.column % u->chunk * u->sums + (p.c * u->channels + k) * p.width;
+        FCS_SYM(tiled_weights_piece)
+        (u, &p, y, fcs_point_step(u), f->scratch + (size_t)thread * f->each);
     }
     fcs_vstreamed();
 }
@@ -168,13 +208,4 @@ void FCS_SYM(tiled_weights_all)(const fcs_tiled_weights *u, fcs_team *team, floa
     if (fcs_tiled_floats(u) > FAR)
         of.transform = FCS_SYM(transform_of)(u->t, FCS_TRANSFORM_WEIGHTS_FAR);
     fcs_parallel(team, u->writes * column_blocks(u) * u->reads * pack_groups(u), 1, pack_items, &f);
-}
-
-void FCS_SYM(tiled_weights_chunk)(const fcs_tiled_weights *u, int64_t v, int64_t chunk, float *y,
-                                  float *scratch)
-{
-    for (int64_t at = 0; at < fcs_chunk_width(u, chunk); at += FCS_NR)
-        for (int64_t c = 0; c < u->reads; c++)
-            for (int64_t k = 0; k < u->channels; k += PACK)
-                pack_block(u, v, chunk * u->chunk + at, c, k, y, scratch);
 }

@@ -1,9 +1,10 @@
 /* forms.c: the transforms of minimal filtering.
  *
- * Points (infinity always the last): 3: 0, 1; 4: 1, -1, 0; 5: 1, -1, 0, 1/2; 6: 1, -1, 0, 1/2, -2;
- * 8: 1, -1, 1/2, -1/2, 2, -2, 0. Row p of A is 1, a_p, a_p^2 ..; of G the same over prod (a_p -
- * a_q), q != p; of B' the coefficients of prod (x - a_q). Infinity's rows of A and G are 0 .. 0 1,
- * of B' those of prod (x - a_q) over all q. Rows of points a and -a share their even and odd parts.
+ * Points (infinity always the last): 3: 0, 1; 4: 1, -1, 0; 5: 1, -1, 0, 1/2; 6: 3/4, -3/4, 3/2,
+ * -3/2, 0; 8: 1, -1, 1/2, -1/2, 2, -2, 0. Row p of A is 1, a_p, a_p^2 ..; of G the same over prod
+ * (a_p - a_q), q != p; of B' the coefficients of prod (x - a_q). Infinity's rows of A and G are 0
+ * .. 0 1, of B' those of prod (x - a_q) over all q. Rows of points a and -a share their even and
+ * odd parts.
  */
 #include "cpu/kernels/forms.h"
 
@@ -19,12 +20,10 @@ static const matrix in_5 = {
     .even = {{0, 0, -0.5F, 1, 0}},
     .odd = {{0, -0.5F, 1, 0, 0}},
     .single = {{0.5F, -1, -0.5F, 1, 0}, {0, -1, 0, 1, 0}, {0, 0.5F, -1, -0.5F, 1}}};
-static const matrix in_6 = {.even = {{0, 0, -1, 1.5F, 1, 0}},
-                            .odd = {{0, -1, 1.5F, 1, 0, 0}},
-                            .single = {{1, -1.5F, -2, 1.5F, 1, 0},
-                                       {0, -2, -1, 2, 1, 0},
-                                       {0, 0.5F, -1, -0.5F, 1, 0},
-                                       {0, 1, -1.5F, -2, 1.5F, 1}}};
+static const matrix in_6 = {
+    .even = {{0, 0, -2.25F, 0, 1, 0}, {0, 0, -0.5625F, 0, 1, 0}},
+    .odd = {{0, -1.6875F, 0, 0.75F, 0, 0}, {0, -0.84375F, 0, 1.5F, 0, 0}},
+    .single = {{1.265625F, 0, -2.8125F, 0, 1, 0}, {0, 1.265625F, 0, -2.8125F, 0, 1}}};
 static const matrix in_8 = {
     .even = {{0, 0, 1, 0, -4.25F, 0, 1, 0},
              {0, 0, 4, 0, -5, 0, 1, 0},
@@ -39,16 +38,18 @@ static const matrix out_3_2 = {
 static const matrix out_4_2 = {.even = {{1, 0, 1, 0}},
                                .odd = {{0, 1, 0, 1}},
                                .single = {{1, 0, 0, 0}, {1, 0.5F, 0.25F, 0.125F}, {0, 0, 0, 1}}};
+static const matrix out_5_2 = {.even = {{1, 0, 0.5625F, 0, 0.31640625F}, {1, 0, 2.25F, 0, 5.0625F}},
+                               .odd = {{0, 0.75F, 0, 0.421875F, 0}, {0, 1.5F, 0, 3.375F, 0}},
+                               .single = {{1, 0, 0, 0, 0}, {0, 0, 0, 0, 1}}};
 static const matrix out_2_3 = {.even = {{1, 0}}, .odd = {{0, 1}}, .single = {{1, 0}, {0, 1}}};
-static const matrix out_4_3 = {
-    .even = {{1, 0, 1, 0}},
-    .odd = {{0, 1, 0, 1}},
-    .single = {{1, 0, 0, 0}, {1, 0.5F, 0.25F, 0.125F}, {1, -2, 4, -8}, {0, 0, 0, 1}}};
-static const matrix out_3_4 = {.even = {{1, 0, 1}},
-                               .odd = {{0, 1, 0}},
-                               .single = {{1, 0, 0}, {1, 0.5F, 0.25F}, {1, -2, 4}, {0, 0, 1}}};
+static const matrix out_4_3 = {.even = {{1, 0, 0.5625F, 0}, {1, 0, 2.25F, 0}},
+                               .odd = {{0, 0.75F, 0, 0.421875F}, {0, 1.5F, 0, 3.375F}},
+                               .single = {{1, 0, 0, 0}, {0, 0, 0, 1}}};
+static const matrix out_3_4 = {.even = {{1, 0, 0.5625F}, {1, 0, 2.25F}},
+                               .odd = {{0, 0.75F, 0}, {0, 1.5F, 0}},
+                               .single = {{1, 0, 0}, {0, 0, 1}}};
 static const matrix out_2_5 = {
-    .even = {{1, 0}}, .odd = {{0, 1}}, .single = {{1, 0}, {1, 0.5F}, {1, -2}, {0, 1}}};
+    .even = {{1, 0}, {1, 0}}, .odd = {{0, 0.75F}, {0, 1.5F}}, .single = {{1, 0}, {0, 1}}};
 static const matrix out_4_5 = {.even = {{1, 0, 1, 0}, {1, 0, 0.25F, 0}, {1, 0, 4, 0}},
                                .odd = {{0, 1, 0, 1}, {0, 0.5F, 0, 0.125F}, {0, 2, 0, 8}},
                                .single = {{1, 0, 0, 0}, {0, 0, 0, 1}}};
@@ -66,26 +67,23 @@ static const matrix weights_3_2 = {
 static const matrix weights_4_2 = {.even = {{1.F / 3, 2.F / 3}},
                                    .odd = {{2.F / 3, 1.F / 3}},
                                    .single = {{2, 0}, {-8.F / 3, -4.F / 3}, {0, 1}}};
+static const matrix weights_5_2 = {.even = {{-128.F / 243, 0}, {32.F / 243, 0}},
+                                   .odd = {{0, -32.F / 81}, {0, 16.F / 81}},
+                                   .single = {{64.F / 81, 0}, {0, 1}}};
 static const matrix weights_2_3 = {
     .even = {{0.5F, 0, 0.5F}}, .odd = {{0, 0.5F, 0}}, .single = {{-1, 0, 0}, {0, 0, 1}}};
 static const matrix weights_4_3 = {
-    .even = {{0, 1.F / 3, 0}},
-    .odd = {{1.F / 3, 0, 1.F / 3}},
-    .single = {
-        {1, 0, 0}, {-16.F / 15, -8.F / 15, -4.F / 15}, {1.F / 15, -2.F / 15, 4.F / 15}, {0, 0, 1}}};
-static const matrix weights_3_4 = {.even = {{0, 1.F / 3, 0, 1.F / 3}},
-                                   .odd = {{1.F / 3, 0, 1.F / 3, 0}},
-                                   .single = {{1, 0, 0, 0},
-                                              {-16.F / 15, -8.F / 15, -4.F / 15, -2.F / 15},
-                                              {1.F / 15, -2.F / 15, 4.F / 15, -8.F / 15},
-                                              {0, 0, 0, 1}}};
+    .even = {{-128.F / 243, 0, -8.F / 27}, {32.F / 243, 0, 8.F / 27}},
+    .odd = {{0, -32.F / 81, 0}, {0, 16.F / 81, 0}},
+    .single = {{64.F / 81, 0, 0}, {0, 0, 1}}};
+static const matrix weights_3_4 = {
+    .even = {{-128.F / 243, 0, -8.F / 27, 0}, {32.F / 243, 0, 8.F / 27, 0}},
+    .odd = {{0, -32.F / 81, 0, -2.F / 9}, {0, 16.F / 81, 0, 4.F / 9}},
+    .single = {{64.F / 81, 0, 0, 0}, {0, 0, 0, 1}}};
 static const matrix weights_2_5 = {
-    .even = {{0, 1.F / 3, 0, 1.F / 3, 0}},
-    .odd = {{1.F / 3, 0, 1.F / 3, 0, 1.F / 3}},
-    .single = {{1, 0, 0, 0, 0},
-               {-16.F / 15, -8.F / 15, -4.F / 15, -2.F / 15, -1.F / 15},
-               {1.F / 15, -2.F / 15, 4.F / 15, -8.F / 15, 16.F / 15},
-               {0, 0, 0, 0, 1}}};
+    .even = {{-128.F / 243, 0, -8.F / 27, 0, -1.F / 6}, {32.F / 243, 0, 8.F / 27, 0, 2.F / 3}},
+    .odd = {{0, -32.F / 81, 0, -2.F / 9, 0}, {0, 16.F / 81, 0, 4.F / 9, 0}},
+    .single = {{64.F / 81, 0, 0, 0, 0}, {0, 0, 0, 0, 1}}};
 static const matrix weights_4_5 = {.even = {{-2.F / 9, 0, -2.F / 9, 0, -2.F / 9},
                                             {32.F / 45, 0, 8.F / 45, 0, 2.F / 45},
                                             {1.F / 90, 0, 2.F / 45, 0, 8.F / 45}},
@@ -201,10 +199,9 @@ FCS_INLINE void stream_line(const unsigned n, float *y, int64_t step, const fcs_
 /* name_line and name_plane of pass(v, w), which transforms `from` vectors v to `to` vectors w. */
 #define STORED(name, pass, store, from, to)                                                        \
     static void name##_line(const float *x, int64_t x_line, int64_t x_step, float *y,              \
-                            int64_t y_line, int64_t y_step, int64_t lines, int n)                  \
+                            int64_t y_line, int64_t y_step, int64_t lines)                         \
     {                                                                                              \
         fcs_vf v[from], w[to];                                                                     \
-        (void)n;                                                                                   \
         for (; lines > 0; lines--, x += x_line, y += y_line) {                                     \
             load_line(from, x, x_step, v);                                                         \
             pass(v, w);                                                                            \
@@ -329,48 +326,18 @@ FCS_INLINE void stream_line(const unsigned n, float *y, int64_t step, const fcs_
 CUBE_IN(3, 0, 3)
 CUBE_IN(4, 1, 2)
 CUBE_IN(5, 1, 3)
-CUBE_IN(6, 1, 4)
+CUBE_IN(6, 2, 2)
 IN(8, 3, 2)
 CUBE_FORM(2, 2, 0, 3)
 CUBE_FORM(3, 2, 1, 2)
 CUBE_FORM(4, 2, 1, 3)
+CUBE_FORM(5, 2, 2, 2)
 CUBE_FORM(2, 3, 1, 2)
-CUBE_FORM(4, 3, 1, 4)
-CUBE_FORM(3, 4, 1, 4)
-CUBE_FORM(2, 5, 1, 4)
+CUBE_FORM(4, 3, 2, 2)
+CUBE_FORM(3, 4, 2, 2)
+CUBE_FORM(2, 5, 2, 2)
 FORM(4, 5, 3, 2)
 FORM(6, 3, 3, 2)
-
-/* ---- an axis without a form: as many products as taps, one result ---- */
-
-static void copy_pass(const float *x, int64_t x_line, int64_t x_step, float *y, int64_t y_line,
-                      int64_t y_step, int64_t lines, int n)
-{
-    for (; lines > 0; lines--, x += x_line, y += y_line)
-        for (int i = 0; i < n; i++)
-            fcs_vstore(y + i * y_step, fcs_vload(x + i * x_step));
-}
-
-static void sum_pass(const float *x, int64_t x_line, int64_t x_step, float *y, int64_t y_line,
-                     int64_t y_step, int64_t lines, int n)
-{
-    (void)y_step;
-    for (; lines > 0; lines--, x += x_line, y += y_line) {
-        fcs_vf sum = fcs_vload(x);
-        for (int i = 1; i < n; i++)
-            sum += fcs_vload(x + i * x_step);
-        fcs_vstore(y, sum);
-    }
-}
-
-static void spread_pass(const float *x, int64_t x_line, int64_t x_step, float *y, int64_t y_line,
-                        int64_t y_step, int64_t lines, int n)
-{
-    (void)x_step;
-    for (; lines > 0; lines--, x += x_line, y += y_line)
-        for (int i = 0; i < n; i++)
-            fcs_vstore(y + i * y_step, fcs_vload(x));
-}
 
 typedef struct passes {
     fcs_pass *line;
@@ -397,21 +364,10 @@ typedef struct passes {
     }
 /* In the order of fcs_forms, behind that of no form; each in that of fcs_transform_kind. */
 static const passes all_passes[][FCS_TRANSFORMS] = {
-    {{.line = copy_pass},
-     {.line = sum_pass},
-     {.line = spread_pass},
-     {.line = copy_pass},
-     {.line = copy_pass},
-     {.line = copy_pass}},
-    PASSES(2, 2, 3, CUBE_OF),
-    PASSES(3, 2, 4, CUBE_OF),
-    PASSES(4, 2, 5, CUBE_OF),
-    PASSES(2, 3, 4, CUBE_OF),
-    PASSES(4, 3, 6, CUBE_OF),
-    PASSES(3, 4, 6, CUBE_OF),
-    PASSES(2, 5, 6, CUBE_OF),
-    PASSES(4, 5, 8, NO_CUBE),
-    PASSES(6, 3, 8, NO_CUBE),
+    {{.line = NULL}},         PASSES(2, 2, 3, CUBE_OF), PASSES(3, 2, 4, CUBE_OF),
+    PASSES(4, 2, 5, CUBE_OF), PASSES(5, 2, 6, CUBE_OF), PASSES(2, 3, 4, CUBE_OF),
+    PASSES(4, 3, 6, CUBE_OF), PASSES(3, 4, 6, CUBE_OF), PASSES(2, 5, 6, CUBE_OF),
+    PASSES(4, 5, 8, NO_CUBE), PASSES(6, 3, 8, NO_CUBE),
 };
 
 /* Only the last pass, D or the first behind it that has points, writes to y. */
@@ -452,8 +408,7 @@ static void along(const fcs_transform *t, int axis, const int size[3], const flo
 {
     int a = axis == 0 ? 1 : 0, b = axis == 2 ? 1 : 2;
     for (int i = 0; i < size[a]; i++)
-        t->pass[axis](x + i * xs[a], xs[b], xs[axis], y + i * ys[a], ys[b], ys[axis], size[b],
-                      t->n[axis]);
+        t->pass[axis](x + i * xs[a], xs[b], xs[axis], y + i * ys[a], ys[b], ys[axis], size[b]);
 }
 
 /* Strides of sizes packed in a buffer, a vector per element. */

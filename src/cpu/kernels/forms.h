@@ -10,9 +10,9 @@
 #include "ops/tiling.h"
 
 /* Transforms `lines` lines of one vector of lanes: elements x[line * x_line + i * x_step] to
- * y[line * y_line + j * y_step]. n is `points` of an axis without a form. */
+ * y[line * y_line + j * y_step]. */
 typedef void fcs_pass(const float *x, int64_t x_line, int64_t x_step, float *y, int64_t y_line,
-                      int64_t y_step, int64_t lines, int n);
+                      int64_t y_step, int64_t lines);
 /* The same along W, then along H, of `vectors` planes, one vector of lanes each, side by side:
  * x[i * x_row + j * x_step + lane] to y[k * y_row + l * y_step + lane]. What lies between stays in
  * the first cache at places known to the compiler: two to three times as fast as two passes. */

@@ -87,9 +87,10 @@ static inline void fcs_thin_kernels(const fcs_thin_tiles *f, int64_t n,
 {
     const int64_t *size = f->x.shape.n + FCS_D, planes = f->t[0].points, rows = f->t[1].points,
                   step = f->plane * f->t[2].points;
-    z += at[0]->read[0];
+    z = at[0]->read[0] + at[0]->kernel_step * z;
+    y = at[1]->read[0] + at[1]->kernel_step * y;
     for (int64_t i = 0; i < planes; i++, z += at[0]->read_step) {
-        int64_t v = y + at[1]->read[0];
+        int64_t v = y;
         for (int64_t j = 0; j < rows; j++, v += at[1]->read_step, patch += step) {
             bool inside = z >= 0 && z < size[0] && v >= 0 && v < size[1];
             int64_t line = ((n * size[0] + z) * size[1] + v) * size[2];
