@@ -68,6 +68,8 @@ static const char *const conv_cases[] = {
     /* more transformed weights than stay in the caches */
     "in=1x260x1x4x5,272x260x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 form=6",
     "in=1x260x2x3x3,272x260x3x3x3 pad_lo=1 pad_hi=1 form=2",
+    "in=3x50x4x5x5,70x50x4x4x4 stride=2 pad_lo=1 pad_hi=1,2,2 form=1,5,5",
+    "in=1x16x6x9x7,17x16x2x2x2 pad_lo=1 form=5",
     NULL,
 };
 static const char *const conv_dx_cases[] = {
@@ -126,6 +128,10 @@ static const char *const conv_dx_cases[] = {
     "in=1x16x1x11x10,16x16x1x9x9 stride=1,2,2 pad_lo=0,3,3 pad_hi=0,4,4 size=1,23,21 form=4 "
     "split=1",
     "in=1x16x3x3x3,16x16x4x4x4 stride=2 pad_lo=1 pad_hi=2 size=6,6,5 form=3 split=1",
+    "in=3x70x2x3x3,70x50x4x4x4 stride=2 pad_lo=1 pad_hi=1,2,2 size=4,5,5 form=1,5,5 split=1",
+    /* more transformed weights than stay in the caches */
+    "in=3x70x2x3x3,70x50x4x4x4 stride=2 pad_lo=1 pad_hi=1,2,2 size=4,5,5 form=5,1,5",
+    "in=1x16x6x9x7,16x17x2x2x2 pad_lo=1 size=6,9,7 form=5",
     "in=1x16x1x7x5,16x16x1x5x5 stride=1,2,3 pad_lo=0,3,0 pad_hi=0,1,2 form=2 origin=0,5,3 split=1",
     "in=1x16x1x13x13,16x18x1x5x5 stride=1,2,2 pad_lo=0,2,2 pad_hi=0,1,2 size=1,27,26 form=6 "
     "split=1",
@@ -201,6 +207,8 @@ static const char *const conv_dw_cases[] = {
      * in each part of the tiles */
     "in=1x70x1x8x7,1x130x1x4x4 stride=1,2,2 pad_lo=0,1,1 pad_hi=0,2,2 size=1,4,4 form=2",
     "in=1x8x1x93x94,1x8x1x93x93 size=1,1,2 form=1,1,2",
+    "in=3x50x4x5x5,3x70x2x3x3 stride=2 pad_lo=1 pad_hi=1,2,2 size=4,4,4 form=1,5,5",
+    "in=1x16x6x9x7,1x17x6x9x7 pad_lo=1 size=2,2,2 form=5",
     /* few channels of x, tiles side by side: runs of 1 to 14 floats, 1 to 28 rows, in the last two
      * several groups of lanes, parts and sequences */
     "in=1x4x1x26x27,1x64x1x26x27 pad_lo=0,2,2 pad_hi=0,2,2 size=1,5,5 form=4",

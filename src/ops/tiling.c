@@ -6,7 +6,7 @@
 /* Errors: about three times the largest met on random data, in units of 2^-24 times the sum over
  * channels of max |tile| times the sum of |w|, per axis. */
 const fcs_filter_form fcs_forms[] = {
-    {2, 2, true, 3},  {3, 2, true, 3},  {4, 2, false, 6}, {5, 2, false, 6}, {2, 3, true, 3},
+    {2, 2, true, 3},  {3, 2, true, 3},  {4, 2, false, 6}, {5, 2, false, 4}, {2, 3, true, 3},
     {4, 3, false, 4}, {3, 4, false, 4}, {2, 5, false, 4}, {4, 5, false, 6}, {6, 3, false, 8},
 };
 const int fcs_n_forms = (int)(sizeof fcs_forms / sizeof *fcs_forms);
