@@ -5,8 +5,9 @@
  * product per point with the transformed weights, M[point][tile][column], some columns at a time;
  * transform back, each pixel written once. A work item is a block of tiles: V and M of a block stay
  * in the caches, all weights are transformed before. Where these are too many to be kept and tiles
- * are few, a work item is a strip of columns: V of all tiles is made before, and the strip's
- * weights, which no other item needs, are transformed in the item. Under eight output channels
+ * are few, a work item is a strip of columns: V of all tiles is made before; the strip's weights,
+ * which no other item needs, are transformed piece by piece of their channels, and M goes on with
+ * each, while the next ones are fetched. Under eight output channels
  * (conv_dx with stride) the columns of all written images lie packed side by side, as if they were
  * one, in the order of their pixels, and a tile's results become a box of the image. With under
  * eight channels read (conv) a block's tiles are transformed side by side, lanes of one another's
@@ -395,10 +396,11 @@ static void pixel_items(void *arg, int64_t begin, int64_t end, int thread)
             int64_t kernel = i / f->pieces, piece = i % f->pieces,
                     width = piece_width(f, piece, f->in.cs);
             float *v = f->shared + i * f->u.points * f->plane_in + row * width;
-            tile t = tile_at(f, row);
             fcs_split(kernel, f->u.t[1].reads, f->u.t[2].reads, c);
-            if (row < f->tiles)
+            if (row < f->tiles) {
+                tile t = tile_at(f, row);
                 kernel_in(f, &t, NULL, c, written, piece * f->piece, width, v, local_of(f, thread));
+            }
             for (int64_t p = 0; p < f->u.points && row >= f->tiles; p++)
                 fcs_rows_zero(v + p * f->plane_in, width);
         }
@@ -444,10 +446,6 @@ typedef void tile_function(const strip_tile *t, float *sums);
 #define SUM(name, mr, nv)                                                                          \
     static void name(const strip_tile *t, float *sums) { sum_rows(t, sums, mr, nv); }
 FCS_TILE_SIZES(SUM)
-
-typedef struct strip {
-    int64_t image, column, width;
-} strip;
 
 /* The sums of a strip go on by the piece, number i of all kernels'; the weights of `next`, which
  * may be NULL, are fetched. */

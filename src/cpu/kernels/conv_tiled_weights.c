@@ -194,8 +194,8 @@ static void pack_items(void *arg, int64_t begin, int64_t end, int thread)
         FCS_SYM(tiled_weights_locate)(u, &p);
         float *y = f->y + fcs_chunk_at(u, p.v, p.column / u->chunk) +
                    p.column % u->chunk * u->sums + (p.c * u->channels + k) * p.width;
-        FCS_SYM(tiled_weights_piece)
-        (u, &p, y, fcs_point_step(u), f->scratch + (size_t)thread * f->each);
+        float *taps = f->scratch + (size_t)thread * f->each;
+        FCS_SYM(tiled_weights_piece)(u, &p, y, fcs_point_step(u), taps);
     }
     fcs_vstreamed();
 }
