@@ -16,14 +16,14 @@
 #include "ops/axis.h"
 
 enum {
-    FCS_TILE_STRIDE = 4,     /* the largest stride of a tiled axis */
-    FCS_TILE_POINTS = 8,     /* products of a form, at most */
-    FCS_TILE_BLOCK = 24,     /* tiles of a work item of conv and conv_dx, at most */
-    FCS_TILING_POINTS = 256, /* those of all axes together, at most */
-    FCS_KEPT_WEIGHTS = 1 << 25,
-    FCS_STRIP_WEIGHTS = 1 << 20,
-    FCS_STRIP_SUMS = 1 << 14,
-    FCS_TILING_READS = 64, /* kernels that add up, of all axes together, at most */
+    FCS_TILE_STRIDE = 4,         /* the largest stride of a tiled axis */
+    FCS_TILE_POINTS = 8,         /* products of a form, at most */
+    FCS_TILE_BLOCK = 24,         /* tiles of a work item of conv and conv_dx, at most */
+    FCS_TILING_POINTS = 256,     /* those of all axes together, at most */
+    FCS_KEPT_WEIGHTS = 1 << 25,  /* floats of transformed weights that are kept: 128 MB */
+    FCS_STRIP_WEIGHTS = 1 << 20, /* floats of them that strips pay for */
+    FCS_STRIP_SUMS = 1 << 14,    /* points x tiles whose sums stay in the second cache */
+    FCS_TILING_READS = 64,       /* kernels that add up, of all axes together, at most */
     /* least number of channels but of x: conv and conv_dw read, conv_dx with stride writes less */
     FCS_TILING_CHANNELS = 8
 };

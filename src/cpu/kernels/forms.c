@@ -10,7 +10,7 @@
 
 typedef struct matrix {
     float even[3][FCS_TILE_POINTS], odd[3][FCS_TILE_POINTS]; /* rows even + odd, even - odd */
-    float single[4][FCS_TILE_POINTS];                        /* then these */
+    float single[3][FCS_TILE_POINTS];                        /* then these */
 } matrix;
 
 static const matrix in_3 = {.single = {{-1, 1, 0}, {0, 1, 0}, {0, -1, 1}}};
