@@ -16,7 +16,7 @@
 enum {
     BLOCK = 64,             /* tiles that are transformed in one go, at most */
     SUM_TILES = 32,         /* summed in registers, at most: longer sums pass the bound, but */
-    FEW_POINTS = 5,         /* not those of forms of so few: BLOCK */
+    FEW_POINTS = 4,         /* not those of forms of so few: BLOCK */
     SEQUENCE = 4,           /* blocks added up before they are transformed back, at most */
     STRIP = 16,             /* channels are grouped by so many */
     GROUP = 128,            /* lanes or rows of a work item, if the two below allow */

@@ -1,16 +1,16 @@
 /* forms.c: the transforms of minimal filtering.
  *
- * Points (infinity always the last): 3: 0, 1; 4: 1, -1, 0; 5: 1, -1, 0, 1/2; 6: 3/4, -3/4, 3/2,
- * -3/2, 0; 8: 1, -1, 1/2, -1/2, 2, -2, 0. Row p of A is 1, a_p, a_p^2 ..; of G the same over prod
- * (a_p - a_q), q != p; of B' the coefficients of prod (x - a_q). Infinity's rows of A and G are 0
- * .. 0 1, of B' those of prod (x - a_q) over all q. Rows of points a and -a share their even and
- * odd parts.
+ * Points (infinity always the last): 3: 0, 1; 4: 1, -1, 0; 5: 1, -1, 0, 1/2; 6: 1, -1, 0, 1/2, -2,
+ * of F(5,2), whose volumes would pass the bound with these, 3/4, -3/4, 3/2, -3/2, 0; 8: 1, -1, 1/2,
+ * -1/2, 2, -2, 0. Row p of A is 1, a_p, a_p^2 ..; of G the same over prod (a_p - a_q), q != p; of
+ * B' the coefficients of prod (x - a_q). Infinity's rows of A and G are 0 .. 0 1, of B' those of
+ * prod (x - a_q) over all q. Rows of points a and -a share their even and odd parts.
  */
 #include "cpu/kernels/forms.h"
 
 typedef struct matrix {
     float even[3][FCS_TILE_POINTS], odd[3][FCS_TILE_POINTS]; /* rows even + odd, even - odd */
-    float single[3][FCS_TILE_POINTS];                        /* then these */
+    float single[4][FCS_TILE_POINTS];                        /* then these */
 } matrix;
 
 static const matrix in_3 = {.single = {{-1, 1, 0}, {0, 1, 0}, {0, -1, 1}}};
@@ -20,7 +20,13 @@ static const matrix in_5 = {
     .even = {{0, 0, -0.5F, 1, 0}},
     .odd = {{0, -0.5F, 1, 0, 0}},
     .single = {{0.5F, -1, -0.5F, 1, 0}, {0, -1, 0, 1, 0}, {0, 0.5F, -1, -0.5F, 1}}};
-static const matrix in_6 = {
+static const matrix in_6 = {.even = {{0, 0, -1, 1.5F, 1, 0}},
+                            .odd = {{0, -1, 1.5F, 1, 0, 0}},
+                            .single = {{1, -1.5F, -2, 1.5F, 1, 0},
+                                       {0, -2, -1, 2, 1, 0},
+                                       {0, 0.5F, -1, -0.5F, 1, 0},
+                                       {0, 1, -1.5F, -2, 1.5F, 1}}};
+static const matrix in_5_2 = {
     .even = {{0, 0, -2.25F, 0, 1, 0}, {0, 0, -0.5625F, 0, 1, 0}},
     .odd = {{0, -1.6875F, 0, 0.75F, 0, 0}, {0, -0.84375F, 0, 1.5F, 0, 0}},
     .single = {{1.265625F, 0, -2.8125F, 0, 1, 0}, {0, 1.265625F, 0, -2.8125F, 0, 1}}};
@@ -42,14 +48,15 @@ static const matrix out_5_2 = {.even = {{1, 0, 0.5625F, 0, 0.31640625F}, {1, 0, 
                                .odd = {{0, 0.75F, 0, 0.421875F, 0}, {0, 1.5F, 0, 3.375F, 0}},
                                .single = {{1, 0, 0, 0, 0}, {0, 0, 0, 0, 1}}};
 static const matrix out_2_3 = {.even = {{1, 0}}, .odd = {{0, 1}}, .single = {{1, 0}, {0, 1}}};
-static const matrix out_4_3 = {.even = {{1, 0, 0.5625F, 0}, {1, 0, 2.25F, 0}},
-                               .odd = {{0, 0.75F, 0, 0.421875F}, {0, 1.5F, 0, 3.375F}},
-                               .single = {{1, 0, 0, 0}, {0, 0, 0, 1}}};
-static const matrix out_3_4 = {.even = {{1, 0, 0.5625F}, {1, 0, 2.25F}},
-                               .odd = {{0, 0.75F, 0}, {0, 1.5F, 0}},
-                               .single = {{1, 0, 0}, {0, 0, 1}}};
+static const matrix out_4_3 = {
+    .even = {{1, 0, 1, 0}},
+    .odd = {{0, 1, 0, 1}},
+    .single = {{1, 0, 0, 0}, {1, 0.5F, 0.25F, 0.125F}, {1, -2, 4, -8}, {0, 0, 0, 1}}};
+static const matrix out_3_4 = {.even = {{1, 0, 1}},
+                               .odd = {{0, 1, 0}},
+                               .single = {{1, 0, 0}, {1, 0.5F, 0.25F}, {1, -2, 4}, {0, 0, 1}}};
 static const matrix out_2_5 = {
-    .even = {{1, 0}, {1, 0}}, .odd = {{0, 0.75F}, {0, 1.5F}}, .single = {{1, 0}, {0, 1}}};
+    .even = {{1, 0}}, .odd = {{0, 1}}, .single = {{1, 0}, {1, 0.5F}, {1, -2}, {0, 1}}};
 static const matrix out_4_5 = {.even = {{1, 0, 1, 0}, {1, 0, 0.25F, 0}, {1, 0, 4, 0}},
                                .odd = {{0, 1, 0, 1}, {0, 0.5F, 0, 0.125F}, {0, 2, 0, 8}},
                                .single = {{1, 0, 0, 0}, {0, 0, 0, 1}}};
@@ -73,17 +80,23 @@ static const matrix weights_5_2 = {.even = {{-128.F / 243, 0}, {32.F / 243, 0}},
 static const matrix weights_2_3 = {
     .even = {{0.5F, 0, 0.5F}}, .odd = {{0, 0.5F, 0}}, .single = {{-1, 0, 0}, {0, 0, 1}}};
 static const matrix weights_4_3 = {
-    .even = {{-128.F / 243, 0, -8.F / 27}, {32.F / 243, 0, 8.F / 27}},
-    .odd = {{0, -32.F / 81, 0}, {0, 16.F / 81, 0}},
-    .single = {{64.F / 81, 0, 0}, {0, 0, 1}}};
-static const matrix weights_3_4 = {
-    .even = {{-128.F / 243, 0, -8.F / 27, 0}, {32.F / 243, 0, 8.F / 27, 0}},
-    .odd = {{0, -32.F / 81, 0, -2.F / 9}, {0, 16.F / 81, 0, 4.F / 9}},
-    .single = {{64.F / 81, 0, 0, 0}, {0, 0, 0, 1}}};
+    .even = {{0, 1.F / 3, 0}},
+    .odd = {{1.F / 3, 0, 1.F / 3}},
+    .single = {
+        {1, 0, 0}, {-16.F / 15, -8.F / 15, -4.F / 15}, {1.F / 15, -2.F / 15, 4.F / 15}, {0, 0, 1}}};
+static const matrix weights_3_4 = {.even = {{0, 1.F / 3, 0, 1.F / 3}},
+                                   .odd = {{1.F / 3, 0, 1.F / 3, 0}},
+                                   .single = {{1, 0, 0, 0},
+                                              {-16.F / 15, -8.F / 15, -4.F / 15, -2.F / 15},
+                                              {1.F / 15, -2.F / 15, 4.F / 15, -8.F / 15},
+                                              {0, 0, 0, 1}}};
 static const matrix weights_2_5 = {
-    .even = {{-128.F / 243, 0, -8.F / 27, 0, -1.F / 6}, {32.F / 243, 0, 8.F / 27, 0, 2.F / 3}},
-    .odd = {{0, -32.F / 81, 0, -2.F / 9, 0}, {0, 16.F / 81, 0, 4.F / 9, 0}},
-    .single = {{64.F / 81, 0, 0, 0, 0}, {0, 0, 0, 0, 1}}};
+    .even = {{0, 1.F / 3, 0, 1.F / 3, 0}},
+    .odd = {{1.F / 3, 0, 1.F / 3, 0, 1.F / 3}},
+    .single = {{1, 0, 0, 0, 0},
+               {-16.F / 15, -8.F / 15, -4.F / 15, -2.F / 15, -1.F / 15},
+               {1.F / 15, -2.F / 15, 4.F / 15, -8.F / 15, 16.F / 15},
+               {0, 0, 0, 0, 1}}};
 static const matrix weights_4_5 = {.even = {{-2.F / 9, 0, -2.F / 9, 0, -2.F / 9},
                                             {32.F / 45, 0, 8.F / 45, 0, 2.F / 45},
                                             {1.F / 90, 0, 2.F / 45, 0, 8.F / 45}},
@@ -317,25 +330,26 @@ FCS_INLINE void stream_line(const unsigned n, float *y, int64_t step, const fcs_
     PLAIN_CUBE(weights_far_##m##_##r, weights_pass_##m##_##r, stream_line, r, 2 * pairs + singles) \
     PLAIN_CUBE(weights_adjoint_##m##_##r, weights_adjoint_##m##_##r, store_line,                   \
                2 * pairs + singles, r)
-#define IN(points, pairs, singles)                                                                 \
-    EXPAND(in_pass_##points, in_##points, pairs, singles, points)                                  \
-    EDGE(in_pass_##points, points, points)
-#define CUBE_IN(points, pairs, singles)                                                            \
-    IN(points, pairs, singles)                                                                     \
-    EDGE_CUBE(in_pass_##points, points, points)
-CUBE_IN(3, 0, 3)
-CUBE_IN(4, 1, 2)
-CUBE_IN(5, 1, 3)
-CUBE_IN(6, 2, 2)
-IN(8, 3, 2)
+#define IN(name, points, pairs, singles)                                                           \
+    EXPAND(in_pass_##name, in_##name, pairs, singles, points)                                      \
+    EDGE(in_pass_##name, points, points)
+#define CUBE_IN(name, points, pairs, singles)                                                      \
+    IN(name, points, pairs, singles)                                                               \
+    EDGE_CUBE(in_pass_##name, points, points)
+CUBE_IN(3, 3, 0, 3)
+CUBE_IN(4, 4, 1, 2)
+CUBE_IN(5, 5, 1, 3)
+CUBE_IN(6, 6, 1, 4)
+CUBE_IN(5_2, 6, 2, 2)
+IN(8, 8, 3, 2)
 CUBE_FORM(2, 2, 0, 3)
 CUBE_FORM(3, 2, 1, 2)
 CUBE_FORM(4, 2, 1, 3)
 CUBE_FORM(5, 2, 2, 2)
 CUBE_FORM(2, 3, 1, 2)
-CUBE_FORM(4, 3, 2, 2)
-CUBE_FORM(3, 4, 2, 2)
-CUBE_FORM(2, 5, 2, 2)
+CUBE_FORM(4, 3, 1, 4)
+CUBE_FORM(3, 4, 1, 4)
+CUBE_FORM(2, 5, 1, 4)
 FORM(4, 5, 3, 2)
 FORM(6, 3, 3, 2)
 
@@ -356,17 +370,17 @@ typedef struct passes {
     {                                                                                              \
         name##_line, name##_plane, name##_edge, cube(name)                                         \
     }
-#define PASSES(m, r, points, cube)                                                                 \
+#define PASSES(m, r, in, cube)                                                                     \
     {                                                                                              \
-        ALL(in_pass_##points, cube), BOTH(out_pass_##m##_##r, cube),                               \
-            ALL(out_adjoint_##m##_##r, cube), BOTH(weights_pass_##m##_##r, cube),                  \
-            BOTH(weights_far_##m##_##r, cube), BOTH(weights_adjoint_##m##_##r, cube)               \
+        ALL(in_pass_##in, cube), BOTH(out_pass_##m##_##r, cube), ALL(out_adjoint_##m##_##r, cube), \
+            BOTH(weights_pass_##m##_##r, cube), BOTH(weights_far_##m##_##r, cube),                 \
+            BOTH(weights_adjoint_##m##_##r, cube)                                                  \
     }
 /* In the order of fcs_forms, behind that of no form; each in that of fcs_transform_kind. */
 static const passes all_passes[][FCS_TRANSFORMS] = {
-    {{.line = NULL}},         PASSES(2, 2, 3, CUBE_OF), PASSES(3, 2, 4, CUBE_OF),
-    PASSES(4, 2, 5, CUBE_OF), PASSES(5, 2, 6, CUBE_OF), PASSES(2, 3, 4, CUBE_OF),
-    PASSES(4, 3, 6, CUBE_OF), PASSES(3, 4, 6, CUBE_OF), PASSES(2, 5, 6, CUBE_OF),
+    {{.line = NULL}},         PASSES(2, 2, 3, CUBE_OF),   PASSES(3, 2, 4, CUBE_OF),
+    PASSES(4, 2, 5, CUBE_OF), PASSES(5, 2, 5_2, CUBE_OF), PASSES(2, 3, 4, CUBE_OF),
+    PASSES(4, 3, 6, CUBE_OF), PASSES(3, 4, 6, CUBE_OF),   PASSES(2, 5, 6, CUBE_OF),
     PASSES(4, 5, 8, NO_CUBE), PASSES(6, 3, 8, NO_CUBE),
 };
 
