@@ -60,7 +60,7 @@ static double tile_max(const tiles *g, const fcs_tile_place *place, const int64_
     do {
         int64_t at[3], p = n * g->read.n[FCS_C] + k;
         for (int d = 0; d < 3; d++)
-            at[d] = place[d].read[v[d]] + place[d].kernel_step * c[d] + place[d].read_step * i[d];
+            at[d] = fcs_tile_first(&place[d], v[d], c[d]) + place[d].read_step * i[d];
         if (pixel(g->read, at, &p) && fabs(x[p]) > most)
             most = fabs(x[p]);
     } while (next(points, i));

@@ -57,6 +57,12 @@ typedef struct fcs_tile_place {
     int64_t write[FCS_TILE_STRIDE], write_step;
 } fcs_tile_place;
 
+/* The pixel of point 0 for the v-th written image and the c-th kernel. */
+static inline int64_t fcs_tile_first(const fcs_tile_place *p, int64_t v, int64_t c)
+{
+    return p->read[v] + p->kernel_step * c;
+}
+
 /* Whether conv and conv_dx transform so many floats of weights where they are used, for all tiles
  * at once: where weights do not stay in the caches from one block of tiles to the next, and the
  * sums of few tiles do; or where weights would take much memory, more than the tiles do. */

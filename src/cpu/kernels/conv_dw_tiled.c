@@ -133,7 +133,7 @@ static int64_t box_x(const tiled *f, const work *w, int64_t lane, const fcs_dw_w
     *channel = lane_channel(f, w->lane + lane, c);
     b->n = at->n;
     for (int k = 0; k < 3; k++) {
-        b->first[k] = at->p[k]->read[0] + at->p[k]->kernel_step * c[k];
+        b->first[k] = fcs_tile_first(at->p[k], 0, c[k]);
         b->step[k] = at->p[k]->read_step;
         b->count[k] = f->g.t[k].points;
     }

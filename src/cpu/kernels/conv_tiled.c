@@ -7,12 +7,12 @@
  * in the caches, all weights are transformed before. Where these are too many to be kept and tiles
  * are few, a work item is a strip of columns: V of all tiles is made before; the strip's weights,
  * which no other item needs, are transformed piece by piece of their channels, and M goes on with
- * each, while the next ones are fetched. Under eight output channels
- * (conv_dx with stride) the columns of all written images lie packed side by side, as if they were
- * one, in the order of their pixels, and a tile's results become a box of the image. With under
- * eight channels read (conv) a block's tiles are transformed side by side, lanes of one another's
- * vectors. The numbers of a tile depend on nothing but its pixels: neither the block nor the strip
- * nor the thread nor the border changes the sequence of operations. */
+ * each, while the next ones are fetched. Under eight output channels (conv_dx with stride) the
+ * columns of all written images lie packed side by side, as if they were one, in the order of their
+ * pixels, and a tile's results become a box of the image. With under eight channels read (conv) a
+ * block's tiles are transformed side by side, lanes of one another's vectors. The numbers of a tile
+ * depend on nothing but its pixels: neither the block nor the strip nor the thread nor the border
+ * changes the sequence of operations. */
 #include "cpu/kernels/conv_tiled.h"
 #include "cpu/kernels/rows.h"
 #include "cpu/kernels/thin_tiles.h"
@@ -140,7 +140,7 @@ static fcs_tile_box tile_box(const tiled *f, const tile *t, const int64_t c[3], 
 {
     fcs_tile_box b = {.n = t->n};
     for (int k = 0; k < 3; k++) {
-        b.first[k] = t->place[k]->read[v[k]] + t->place[k]->kernel_step * c[k];
+        b.first[k] = fcs_tile_first(t->place[k], v[k], c[k]);
         b.step[k] = t->place[k]->read_step;
         b.count[k] = f->u.t[k].points;
     }

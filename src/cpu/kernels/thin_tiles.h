@@ -87,8 +87,8 @@ static inline void fcs_thin_kernels(const fcs_thin_tiles *f, int64_t n,
 {
     const int64_t *size = f->x.shape.n + FCS_D, planes = f->t[0].points, rows = f->t[1].points,
                   step = f->plane * f->t[2].points;
-    z = at[0]->read[0] + at[0]->kernel_step * z;
-    y = at[1]->read[0] + at[1]->kernel_step * y;
+    z = fcs_tile_first(at[0], 0, z);
+    y = fcs_tile_first(at[1], 0, y);
     for (int64_t i = 0; i < planes; i++, z += at[0]->read_step) {
         int64_t v = y;
         for (int64_t j = 0; j < rows; j++, v += at[1]->read_step, patch += step) {
