@@ -270,13 +270,16 @@ static void sum_block(const tiled *f, const work *w, int64_t row, int64_t rows, 
 }
 
 /* Where the lanes of a kernel go: floats from a row's first in out to the channel of each tap, -1
- * where the kernel has none. */
-static void tap_offsets(const tiled *f, const int64_t c[3], int64_t channel, int64_t *offset)
+ * where the kernel has none; whether it has all. */
+static bool tap_offsets(const tiled *f, const int64_t c[3], int64_t channel, int64_t *offset)
 {
+    bool all = true;
     for (int64_t tap = 0; tap < f->g.taps; tap++) {
         int64_t at = fcs_dw_tap(&f->g, c, tap);
         offset[tap] = at < 0 ? -1 : at * f->out.cs + channel;
+        all = all && at >= 0;
     }
+    return all;
 }
 
 /* y[tap][lane], one row of gy, of which n channels are some, to the row in out. */
@@ -301,7 +304,16 @@ FCS_INLINE void fetch_row(const tiled *f, const int64_t *offset, int64_t width, 
             __builtin_prefetch(out + offset[tap] + i, 1);
 }
 
-/* dw = G' S of `rows` of the work's rows from `row` on; y: taps x lanes floats of scratch. */
+/* Where the taps of a row lie in out, one distance along each axis. */
+static void tap_strides(const tiled *f, const int64_t *offset, int64_t ys[3])
+{
+    int64_t taps = 1;
+    for (int k = 2; k >= 0; taps *= f->g.t[k].taps, k--)
+        ys[k] = f->g.t[k].taps > 1 ? offset[taps] - offset[0] : 0;
+}
+
+/* dw = G' S of `rows` of the work's rows from `row` on, straight to out where nothing is added and
+ * the kernel has all taps; y: taps x lanes floats of scratch. */
 static void sums_back(const tiled *f, const work *w, int64_t row, int64_t rows, const float *s,
                       float *y, float *out, bool more)
 {
@@ -314,14 +326,18 @@ static void sums_back(const tiled *f, const work *w, int64_t row, int64_t rows, 
         width = fcs_least(w->lanes - lane, f->x.cs - channel);
         int64_t ys[3] = {f->g.t[1].taps * f->g.t[2].taps * width, f->g.t[2].taps * width, width},
                 n = fcs_least(width, f->x.shape.n[FCS_C] - channel);
-        tap_offsets(f, c, channel, offset);
+        bool straight = tap_offsets(f, c, channel, offset) && n == width && !more;
+        if (straight)
+            tap_strides(f, offset, ys);
         for (int64_t i = -AHEAD; i < rows; i++) {
             if (i + AHEAD < rows)
                 fetch_row(f, offset, width, out + (i + AHEAD) * f->filter);
             if (i < 0)
                 continue;
-            FCS_SYM(transform)(&f->g.back, s + i * w->lanes + lane, xs, y, ys, width / FCS_VLEN);
-            write_row(f, offset, width, n, y, out + i * f->filter, more);
+            float *to = straight ? out + i * f->filter + offset[0] : y;
+            FCS_SYM(transform)(&f->g.back, s + i * w->lanes + lane, xs, to, ys, width / FCS_VLEN);
+            if (!straight)
+                write_row(f, offset, width, n, y, out + i * f->filter, more);
         }
     }
 }
