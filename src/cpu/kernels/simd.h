@@ -92,20 +92,36 @@ FCS_INLINE void fcs_vstore_n(float *p, fcs_vf v, int64_t n)
 #if FCS_VLEN == 4
 #define FCS_EVEN 0, 2, 4, 6
 #define FCS_ODD 1, 3, 5, 7
-#define FCS_ZIP_LOW 0, 4, 1, 5
-#define FCS_ZIP_HIGH 2, 6, 3, 7
 #elif FCS_VLEN == 8
 #define FCS_EVEN 0, 2, 8, 10, 4, 6, 12, 14
 #define FCS_ODD 1, 3, 9, 11, 5, 7, 13, 15
-#define FCS_ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
-#define FCS_ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
 #define FCS_LOW 0, 1, 2, 3, 8, 9, 10, 11
 #define FCS_HIGH 4, 5, 6, 7, 12, 13, 14, 15
 #elif FCS_VLEN == 16
 #define FCS_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #define FCS_ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
-#define FCS_ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define FCS_ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#endif
+/* Of each quarter, four lanes, of a and b: elements 0 and 1 or 2 and 3 in turn, or as pairs. Every
+ * other quarter of a, then of b. */
+#if FCS_VLEN == 4
+#define FCS_ZIP_LOW 0, 4, 1, 5
+#define FCS_ZIP_HIGH 2, 6, 3, 7
+#define FCS_PAIRS_LOW 0, 1, 4, 5
+#define FCS_PAIRS_HIGH 2, 3, 6, 7
+#elif FCS_VLEN == 8
+#define FCS_ZIP_LOW 0, 8, 1, 9, 4, 12, 5, 13
+#define FCS_ZIP_HIGH 2, 10, 3, 11, 6, 14, 7, 15
+#define FCS_PAIRS_LOW 0, 1, 8, 9, 4, 5, 12, 13
+#define FCS_PAIRS_HIGH 2, 3, 10, 11, 6, 7, 14, 15
+#define FCS_EVEN_QUARTERS FCS_LOW
+#define FCS_ODD_QUARTERS FCS_HIGH
+#elif FCS_VLEN == 16
+#define FCS_ZIP_LOW 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29
+#define FCS_ZIP_HIGH 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31
+#define FCS_PAIRS_LOW 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define FCS_PAIRS_HIGH 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define FCS_EVEN_QUARTERS 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27
+#define FCS_ODD_QUARTERS 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31
 #endif
 #if defined(__clang__)
 #define FCS_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
@@ -119,21 +135,36 @@ FCS_INLINE fcs_vf fcs_vpairs(fcs_vf a, fcs_vf b)
     return FCS_SHUFFLE(a, b, FCS_EVEN) + FCS_SHUFFLE(a, b, FCS_ODD);
 }
 
-/* v as a VLEN x VLEN matrix transposed: each round puts rows i and i + VLEN / 2 lane by lane. */
+/* v as a VLEN x VLEN matrix transposed: 4 x 4 elements within quarters of four lanes, where
+ * shuffles are cheapest, then the quarters. */
 FCS_INLINE void fcs_vtranspose(fcs_vf v[FCS_VLEN])
 {
     FCS_UNROLL
-    for (unsigned round = 1; round < FCS_VLEN; round *= 2) {
+    for (unsigned i = 0; i < FCS_VLEN; i += 4) {
+        fcs_vf a = FCS_SHUFFLE(v[i], v[i + 1], FCS_ZIP_LOW),
+               b = FCS_SHUFFLE(v[i], v[i + 1], FCS_ZIP_HIGH),
+               c = FCS_SHUFFLE(v[i + 2], v[i + 3], FCS_ZIP_LOW),
+               d = FCS_SHUFFLE(v[i + 2], v[i + 3], FCS_ZIP_HIGH);
+        v[i] = FCS_SHUFFLE(a, c, FCS_PAIRS_LOW);
+        v[i + 1] = FCS_SHUFFLE(a, c, FCS_PAIRS_HIGH);
+        v[i + 2] = FCS_SHUFFLE(b, d, FCS_PAIRS_LOW);
+        v[i + 3] = FCS_SHUFFLE(b, d, FCS_PAIRS_HIGH);
+    }
+#if FCS_VLEN > 4
+    FCS_UNROLL
+    for (unsigned round = 4; round < FCS_VLEN; round *= 2) {
         fcs_vf t[FCS_VLEN];
         FCS_UNROLL
-        for (unsigned i = 0; i < FCS_VLEN / 2; i++) {
-            t[2 * i] = FCS_SHUFFLE(v[i], v[i + FCS_VLEN / 2], FCS_ZIP_LOW);
-            t[2 * i + 1] = FCS_SHUFFLE(v[i], v[i + FCS_VLEN / 2], FCS_ZIP_HIGH);
-        }
-        FCS_UNROLL
         for (unsigned i = 0; i < FCS_VLEN; i++)
-            v[i] = t[i];
+            t[i] = v[i];
+        FCS_UNROLL
+        for (unsigned i = 0; i < FCS_VLEN / 2; i++) {
+            unsigned from = i / 4 * 8 + i % 4;
+            v[i] = FCS_SHUFFLE(t[from], t[from + 4], FCS_EVEN_QUARTERS);
+            v[i + FCS_VLEN / 2] = FCS_SHUFFLE(t[from], t[from + 4], FCS_ODD_QUARTERS);
+        }
     }
+#endif
 }
 
 /* Lane i: the sum of v[i]'s lanes, neighbours first, then neighbouring sums. VLEN vectors. */
