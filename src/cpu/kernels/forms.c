@@ -260,7 +260,8 @@ FCS_INLINE void stream_line(const unsigned n, float *y, int64_t step, const fcs_
             }                                                                                      \
         }                                                                                          \
     }
-/* One vector of lanes of a cube: `load` puts row j of plane i into v. */
+/* One vector of lanes of a cube: `load` puts row j of plane i into v. Strides are values of the
+ * function's own: stores might change what pointers lead to. */
 #define CUBE(pass, store, from, to, load)                                                          \
     do {                                                                                           \
         fcs_vf v[from], w[to], rows[to][from], planes[to][to][from];                               \
@@ -284,27 +285,34 @@ FCS_INLINE void stream_line(const unsigned n, float *y, int64_t step, const fcs_
         for (unsigned k = 0; k < to; k++)                                                          \
             for (unsigned l = 0; l < to; l++) {                                                    \
                 pass(planes[k][l], w);                                                             \
-                store(to, y + l * ys[1] + k * ys[2], ys[0], w);                                    \
+                store(to, y + l * y1 + k * y2, y0, w);                                             \
             }                                                                                      \
     } while (0)
+#define CUBE_STRIDES                                                                               \
+    const int64_t x0 = xs[0], x1 = xs[1], x2 = xs[2], y0 = ys[0], y1 = ys[1], y2 = ys[2]
 #define PLAIN_CUBE(name, pass, store, from, to)                                                    \
     static void name##_cube(const float *x, const int64_t xs[3], const fcs_inside *in, float *y,   \
                             const int64_t ys[3], int64_t vectors)                                  \
     {                                                                                              \
+        CUBE_STRIDES;                                                                              \
         (void)in;                                                                                  \
         for (; vectors > 0; vectors--, x += FCS_VLEN, y += FCS_VLEN)                               \
-            CUBE(pass, store, from, to, load_line(from, x + i * xs[0] + j * xs[1], xs[2], v));     \
+            CUBE(pass, store, from, to, load_line(from, x + i * x0 + j * x1, x2, v));              \
     }
 #define EDGE_CUBE(name, from, to)                                                                  \
     PLAIN_CUBE(name##_whole, name, store_line, from, to)                                           \
     static void name##_cube(const float *x, const int64_t xs[3], const fcs_inside *in, float *y,   \
                             const int64_t ys[3], int64_t vectors)                                  \
     {                                                                                              \
-        if (!in)                                                                                   \
+        CUBE_STRIDES;                                                                              \
+        if (!in) {                                                                                 \
             name##_whole_cube(x, xs, in, y, ys, vectors);                                          \
-        for (; in && vectors > 0; vectors--, x += FCS_VLEN, y += FCS_VLEN)                         \
+            return;                                                                                \
+        }                                                                                          \
+        const fcs_inside box = *in;                                                                \
+        for (; vectors > 0; vectors--, x += FCS_VLEN, y += FCS_VLEN)                               \
             CUBE(name, store_line, from, to,                                                       \
-                 load_row(from, x + i * xs[0] + j * xs[1], xs[2], in, i, j, v));                   \
+                 load_row(from, x + i * x0 + j * x1, x2, &box, i, j, v));                          \
     }
 #define PASS(name, what, m, pairs, singles, columns, from, to)                                     \
     FCS_INLINE void name(const fcs_vf *v, fcs_vf *w) { what(&m, pairs, singles, columns, v, w); }  \
