@@ -128,11 +128,10 @@ static tile tile_at(const tiled *f, int64_t i)
     int64_t plane = f->u.t[1].tiles * f->u.t[2].tiles, rows = f->u.t[1].tiles, depth = i / plane;
     int64_t first = i % plane / (rows * ACROSS) * ACROSS;
     int64_t width = fcs_least(ACROSS, f->u.t[2].tiles - first), inside = i % plane - first * rows;
-    int64_t at[3] = {depth % f->u.t[0].tiles, inside / width, first + inside % width};
-    tile t = {.n = depth / f->u.t[0].tiles, .begins = inside % width == 0};
-    for (int k = 0; k < 3; k++)
-        t.place[k] = f->place[k] + at[k];
-    return t;
+    return (tile){.n = depth / f->u.t[0].tiles,
+                  .begins = inside % width == 0,
+                  .place = {f->place[0] + depth % f->u.t[0].tiles, f->place[1] + inside / width,
+                            f->place[2] + first + inside % width}};
 }
 
 /* The pixels that kernel c reads for written image v. */
@@ -391,19 +390,19 @@ static void pixel_items(void *arg, int64_t begin, int64_t end, int thread)
     const tiled *f = arg;
     int64_t written[3], c[3];
     fcs_split(f->v, f->u.t[1].writes, f->u.t[2].writes, written);
-    for (int64_t row = begin; row < end; row++)
+    for (int64_t row = begin; row < end; row++) {
+        tile t = tile_at(f, fcs_least(row, f->tiles - 1));
         for (int64_t i = 0; i < f->u.reads * f->pieces; i++) {
             int64_t kernel = i / f->pieces, piece = i % f->pieces,
                     width = piece_width(f, piece, f->in.cs);
             float *v = f->shared + i * f->u.points * f->plane_in + row * width;
             fcs_split(kernel, f->u.t[1].reads, f->u.t[2].reads, c);
-            if (row < f->tiles) {
-                tile t = tile_at(f, row);
+            if (row < f->tiles)
                 kernel_in(f, &t, NULL, c, written, piece * f->piece, width, v, local_of(f, thread));
-            }
             for (int64_t p = 0; p < f->u.points && row >= f->tiles; p++)
                 fcs_rows_zero(v + p * f->plane_in, width);
         }
+    }
 }
 
 /* What a product of a strip reads, and what the next one will, which is fetched meanwhile. */
@@ -500,9 +499,11 @@ static void strip_items(void *arg, int64_t begin, int64_t end, int thread)
             strip_product(f, now, i, next, w, m);
         }
         fcs_split(v, f->u.t[1].writes, f->u.t[2].writes, written);
+        tile t = tile_at(f, 0);
         for (int64_t k = 0; k < f->tiles; k++) {
-            tile t = tile_at(f, k), next = tile_at(f, fcs_least(k + 1, f->tiles - 1));
+            tile next = tile_at(f, fcs_least(k + 1, f->tiles - 1));
             tile_out(f, &t, &next, written, m + k * piece->width, column, piece->width);
+            t = next;
         }
     }
 }
