@@ -55,6 +55,8 @@ static const char *const conv_cases[] = {
     "in=2x272x1x4x5,300x272x1x3x3 stride=1,2,1 dilation=1,1,2 pad_lo=0,1,2 pad_hi=0,1,3 form=1",
     "in=2x19x1x4x27,4x19x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1", /* few results: blocks by four */
     "in=1x16x1x5x23,5x16x1x1x4 pad_lo=0,0,2 pad_hi=0,0,1", /* by three and two */
+    /* strips, rows out of turn */
+    "in=1x272x1x7x91,3x272x1x5x4 dilation=1,2,3 pad_lo=0,4,6 pad_hi=0,4,3",
     "in=1x3x1x9x14,70x3x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1", /* few channels to many */
     /* of conv alone: few channels of x, tiles side by side */
     "in=1x4x1x26x27,64x4x1x5x5 pad_lo=0,2,2 pad_hi=0,2,2 form=4",
@@ -148,6 +150,7 @@ static const char *const conv_dx_cases[] = {
     "in=1x32x10x9x9,32x3x4x4x4 stride=2 pad_lo=3 pad_hi=3",
     "in=2x19x1x4x27,19x4x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 size=1,4,27",
     "in=1x16x1x5x23,16x5x1x1x4 pad_lo=0,0,2 pad_hi=0,0,1 size=1,5,23",
+    "in=1x272x1x7x91,272x2x1x5x4 dilation=1,2,3 pad_lo=0,4,6 pad_hi=0,4,3 size=1,7,91",
     "in=1x70x1x9x14,70x3x1x3x3 pad_lo=0,1,1 pad_hi=0,1,1 size=1,9,14",
     NULL,
 };

@@ -3,9 +3,10 @@
  *
  * A block is some pixels of a row by all or some outputs, a vector of sums each, so that a vector
  * of the image meets several of the weights and the reverse; lanes are added up at the end.
- * Meanwhile the row is fetched that the next row of outputs reads besides. Sums run over taps in
- * ascending order of what they read, then channels; taps outside the image are left out, as if they
- * were added as zeros. So a pixel's bits depend on its own inputs only. */
+ * Meanwhile the row is fetched that the next row of outputs reads besides: with dilation that is
+ * some rows further. Sums run over taps in ascending order of what they read, then channels; taps
+ * outside the image are added as zeros or left out, which is the same. So a pixel's bits depend on
+ * its own inputs only, not on the block, the strip or the thread. */
 #include "cpu/cpu.h"
 #include "ops/axis.h"
 #include "cpu/kernels/conv.h"
@@ -14,7 +15,11 @@
 enum {
     SUMS = FCS_MR * FCS_NV, /* vectors of sums of a block, at most */
     SLOTS = (SUMS + FCS_VLEN - 1) / FCS_VLEN * FCS_VLEN,
-    ROWS = 4 /* output rows of a work item */
+    BORDER = 4,     /* pixels of a block at the border of the image */
+    ROWS_LEAST = 4, /* output rows of a work item, */
+    ROWS_MOST = 64,
+    STRIP = 16,      /* a multiple of its pixels of a class along W, */
+    WINDOW = 1 << 17 /* and the floats of the image that a row of them reads, wanted */
 };
 
 /* Output pixels of one residue per axis. */
@@ -32,6 +37,10 @@ typedef struct sums {
     bool adjoint;
     int64_t classes[3];
     sums_class *table;
+    float *zeros;
+    int64_t strip, strips; /* pixels of a class along W in a work item; how many strips */
+    int64_t rows, bands;   /* output rows of a work item; how many bands of them */
+    int64_t row_step;      /* from a row to the one that is summed after it */
 } sums;
 
 static void sums_init(sums *f, const fcs_apply_args *a, bool adjoint)
@@ -69,7 +78,7 @@ size_t FCS_SYM(conv_sums_scratch)(const fcs_apply_args *a, bool adjoint)
     sums f;
     sums_init(&f, a, adjoint);
     return fcs_lines((size_t)n_classes(&f) * sizeof(sums_class)) +
-           (size_t)(kernel_taps(&f) * f.outputs * f.lanes) * sizeof(float);
+           (size_t)((kernel_taps(&f) * f.outputs + 1) * f.lanes) * sizeof(float);
 }
 
 /* ---- weights ---- */
@@ -93,9 +102,11 @@ static float *pack_class(const sums *f, const fcs_axis axis[3], float *to)
 
 /* ---- sums ---- */
 
-/* A row of output pixels of one class along W, and the rows of taps that it reads. */
+/* Output pixels first .. end - 1 of a row, of one class along W, and the rows of taps that they
+ * read. */
 typedef struct row {
     fcs_axis axis;
+    int64_t first, end;
     const float *in;                       /* the row of the image that tap row 0 reads */
     int64_t step, z_step, y_step;          /* floats from pixel to pixel, from tap row to tap row */
     int64_t z_lo, z_hi, y_lo, y_hi, y_all; /* tap rows inside the image; all along H */
@@ -104,15 +115,16 @@ typedef struct row {
     float *out;
     int64_t out_step;
     int64_t lanes;
+    const float *zeros; /* so many, for taps outside the image */
     const float *ahead; /* as `in`, the row that the next output row reads besides, or NULL */
 } row;
 
-/* Pixels q, q + 1 .. of outputs o, o + 1 .., taps t_lo to t_hi along W. */
-FCS_INLINE void block(const row *r, int64_t q, int64_t o, int64_t t_lo, int64_t t_hi,
-                      const int pixels, const int outputs)
+/* Pixels q, q + 1 .. of outputs o, o + 1 ..; border: some of their taps along W may lie outside. */
+FCS_INLINE void block(const row *r, int64_t q, int64_t o, const bool border, const int pixels,
+                      const int outputs)
 {
     const fcs_axis *a = &r->axis;
-    int64_t next = a->reach * r->step, tap = a->spread * r->step;
+    int64_t next = a->reach * r->step;
     fcs_vf sum[SLOTS];
     float totals[SLOTS];
     FCS_UNROLL
@@ -120,9 +132,12 @@ FCS_INLINE void block(const row *r, int64_t q, int64_t o, int64_t t_lo, int64_t 
         sum[i] = (fcs_vf){0};
     for (int64_t z = r->z_lo; z < r->z_hi; z++)
         for (int64_t y = r->y_lo; y < r->y_hi; y++)
-            for (int64_t t = t_lo; t < t_hi; t++) {
-                const float *x = r->in + z * r->z_step + y * r->y_step +
-                                 (a->reach * q + a->offset) * r->step + t * tap;
+            for (int64_t t = 0; t < a->taps; t++) {
+                int64_t at = a->reach * q + a->offset + a->spread * t;
+                const float *x = r->in + z * r->z_step + y * r->y_step + at * r->step, *in[SUMS];
+                FCS_UNROLL
+                for (int m = 0; m < pixels && border; m++, at += a->reach)
+                    in[m] = at >= 0 && at < a->size ? x + m * next : r->zeros;
                 const float *w =
                     r->weights + o * r->output_step + ((z * r->y_all + y) * a->taps + t) * r->lanes;
                 for (int64_t k = 0; k < r->lanes; k += FCS_VLEN) {
@@ -132,7 +147,7 @@ FCS_INLINE void block(const row *r, int64_t q, int64_t o, int64_t t_lo, int64_t 
                         v[i] = fcs_vload(w + i * r->output_step + k);
                     FCS_UNROLL
                     for (int m = 0; m < pixels; m++) {
-                        fcs_vf p = fcs_vload(x + m * next + k);
+                        fcs_vf p = fcs_vload((border ? in[m] : x + m * next) + k);
                         FCS_UNROLL
                         for (int i = 0; i < outputs; i++)
                             sum[i * pixels + m] = fcs_vfma(p, v[i], sum[i * pixels + m]);
@@ -155,19 +170,19 @@ FCS_INLINE int64_t group(int64_t left, const int most)
 }
 
 /* All outputs of so many pixels, at most so many of them at a time. */
-FCS_INLINE void blocks(const row *r, int64_t outputs, int64_t q, int64_t t_lo, int64_t t_hi,
+FCS_INLINE void blocks(const row *r, int64_t outputs, int64_t q, const bool border,
                        const int pixels, const int most)
 {
     for (int64_t o = 0, n; o < outputs; o += n) {
         n = group(outputs - o, most);
         if (most == 4 && n == 4)
-            block(r, q, o, t_lo, t_hi, pixels, 4);
+            block(r, q, o, border, pixels, 4);
         else if (most >= 3 && n == 3)
-            block(r, q, o, t_lo, t_hi, pixels, 3);
+            block(r, q, o, border, pixels, 3);
         else if (most >= 2 && n == 2)
-            block(r, q, o, t_lo, t_hi, pixels, 2);
+            block(r, q, o, border, pixels, 2);
         else
-            block(r, q, o, t_lo, t_hi, pixels, 1);
+            block(r, q, o, border, pixels, 1);
     }
 }
 
@@ -195,11 +210,15 @@ static void taps_inside(const fcs_axis *a, int64_t q, int64_t *lo, int64_t *hi)
         --*hi;
 }
 
-static void edge(const row *r, int64_t outputs, int64_t q)
+/* Pixels q .. end - 1, of which some or all of the taps lie outside; some of the strip's others may
+ * be summed once more. */
+static void borders(const row *r, int64_t outputs, int64_t q, int64_t end)
 {
-    int64_t lo, hi;
-    taps_inside(&r->axis, q, &lo, &hi);
-    blocks(r, outputs, q, lo, hi, 1, 3);
+    if (r->end - r->first < BORDER)
+        for (; q < end; q++)
+            blocks(r, outputs, q, true, 1, 3);
+    for (; q < end; q += BORDER)
+        blocks(r, outputs, fcs_least(q, r->end - BORDER), true, BORDER, 3);
 }
 
 /* Fetches what so many pixels read last of the row ahead. */
@@ -219,7 +238,7 @@ FCS_INLINE int64_t run_blocks(const row *r, int64_t outputs, int64_t q, int64_t 
 {
     for (; q + pixels <= hi; q += pixels) {
         fetch(r, q, pixels);
-        blocks(r, outputs, q, 0, r->axis.taps, pixels, most);
+        blocks(r, outputs, q, false, pixels, most);
     }
     return q;
 }
@@ -238,40 +257,39 @@ FCS_INLINE int64_t run_wide(const row *r, int64_t outputs, int64_t q, int64_t hi
 static void run_row(const row *r, int64_t outputs)
 {
     const fcs_axis *a = &r->axis;
-    int64_t q = 0, lo = first_inside(a, 0), hi = end_inside(a, a->taps - 1);
-    hi = hi < a->count ? hi : a->count;
-    lo = lo < hi ? lo : hi;
-    for (; q < lo; q++)
-        edge(r, outputs, q);
-    q = run_wide(r, outputs, q, hi);
-    q = run_blocks(r, outputs, q, hi, 4, 3);
-    for (; q < a->count; q++)
-        edge(r, outputs, q);
+    int64_t hi = fcs_least(end_inside(a, a->taps - 1), r->end),
+            lo = fcs_most(r->first, fcs_least(first_inside(a, 0), hi));
+    borders(r, outputs, r->first, lo);
+    lo = run_wide(r, outputs, lo, hi);
+    lo = run_blocks(r, outputs, lo, hi, BORDER, 3);
+    borders(r, outputs, lo, r->end);
 }
 
-/* Output row z, y of sample n. */
-static void output_row(const sums *f, int64_t n, int64_t z, int64_t y)
+/* A strip of output row z, y of sample n. */
+static void output_row(const sums *f, int64_t n, int64_t z, int64_t y, int64_t strip)
 {
     const int64_t *in = f->in.shape.n + FCS_D, *out = f->out.shape.n + FCS_D;
     const sums_class *c =
         f->table + (z % f->classes[0] * f->classes[1] + y % f->classes[1]) * f->classes[2];
     const fcs_axis *az = &c->axis[0], *ay = &c->axis[1];
     int64_t qz = z / f->classes[0], qy = y / f->classes[1], row_floats = in[2] * f->in.cs;
-    row r = {.step = f->in.cs, .lanes = f->lanes, .y_all = ay->taps};
+    row r = {.step = f->in.cs, .lanes = f->lanes, .zeros = f->zeros, .y_all = ay->taps};
     r.z_step = az->spread * in[1] * row_floats;
     r.y_step = ay->spread * row_floats;
     r.in = f->in.p +
            ((n * in[0] + az->reach * qz + az->offset) * in[1] + ay->reach * qy + ay->offset) *
                row_floats;
-    int64_t below = ay->reach * (qy + 1) + ay->offset + ay->spread * (ay->taps - 1);
+    int64_t below = ay->reach * (qy + f->row_step) + ay->offset + ay->spread * (ay->taps - 1);
     if (below >= 0 && below < ay->size)
-        r.ahead =
-            r.in + (az->taps - 1) * r.z_step + (ay->taps - 1) * r.y_step + ay->reach * row_floats;
+        r.ahead = r.in + (az->taps - 1) * r.z_step + (ay->taps - 1) * r.y_step +
+                  ay->reach * f->row_step * row_floats;
     taps_inside(az, qz, &r.z_lo, &r.z_hi);
     taps_inside(ay, qy, &r.y_lo, &r.y_hi);
     float *to = f->out.p + ((n * out[0] + z) * out[1] + y) * out[2] * f->out.cs;
     for (int64_t x = 0; x < f->classes[2]; x++, c++) {
         r.axis = c->axis[2];
+        r.first = strip * f->strip;
+        r.end = fcs_least(r.first + f->strip, r.axis.count);
         r.output_step = az->taps * ay->taps * r.axis.taps * f->lanes;
         r.weights = c->weights;
         r.out = to + r.axis.start * f->out.cs;
@@ -281,13 +299,36 @@ static void output_row(const sums *f, int64_t n, int64_t z, int64_t y)
     }
 }
 
+/* A work item is a strip of a band of rows: what one of its rows reads is still in the second cache
+ * for the next one that reads most of it too. */
+static void cut_plane(sums *f, int threads)
+{
+    const fcs_axis *z = &f->table->axis[0], *y = &f->table->axis[1], *x = &f->table->axis[2];
+    int64_t rows = fcs_most(1, z->taps * y->taps),
+            pixels = (WINDOW / (rows * f->lanes) - x->spread * (x->taps - 1)) / x->reach;
+    f->strips = fcs_divide_up(x->count, fcs_most(STRIP, pixels));
+    f->strip = fcs_divide_up(fcs_divide_up(x->count, f->strips), STRIP) * STRIP;
+    f->strips = fcs_divide_up(x->count, f->strip);
+    int64_t height = f->out.shape.n[FCS_H],
+            all = f->out.shape.n[FCS_N] * f->out.shape.n[FCS_D] * height * f->strips;
+    f->rows = fcs_most(ROWS_LEAST, fcs_least(ROWS_MOST, all / (8 * threads)));
+    f->bands = fcs_divide_up(height, f->rows);
+    f->row_step = y->spread / fcs_gcd(y->spread, y->reach);
+}
+
 static void row_items(void *arg, int64_t begin, int64_t end, int thread)
 {
     const sums *f = arg;
-    int64_t height = f->out.shape.n[FCS_H], depth = f->out.shape.n[FCS_D];
+    int64_t height = f->out.shape.n[FCS_H], depth = f->out.shape.n[FCS_D], step = f->row_step;
     (void)thread;
-    for (int64_t i = begin; i < end; i++)
-        output_row(f, i / height / depth, i / height % depth, i % height);
+    for (int64_t i = begin; i < end; i++) {
+        int64_t strip = i % f->strips, band = i / f->strips % f->bands,
+                plane = i / f->strips / f->bands, first = band * f->rows,
+                last = fcs_least(first + f->rows, height);
+        for (int64_t r = first; r < fcs_least(first + step, last); r++)
+            for (int64_t y = r; y < last; y += step)
+                output_row(f, plane / depth, plane % depth, y, strip);
+    }
 }
 
 void FCS_SYM(conv_sums_run)(const fcs_cpu_call *call, bool adjoint)
@@ -313,6 +354,8 @@ void FCS_SYM(conv_sums_run)(const fcs_cpu_call *call, bool adjoint)
         c->weights = weights;
         weights = pack_class(&f, c->axis, weights);
     }
-    fcs_parallel(call->team, f.out.shape.n[FCS_N] * f.out.shape.n[FCS_D] * f.out.shape.n[FCS_H],
-                 ROWS, row_items, &f);
+    f.zeros = memset(weights, 0, (size_t)f.lanes * sizeof *weights);
+    cut_plane(&f, fcs_team_size(call->team));
+    fcs_parallel(call->team, f.out.shape.n[FCS_N] * f.out.shape.n[FCS_D] * f.bands * f.strips, 1,
+                 row_items, &f);
 }
