@@ -41,7 +41,7 @@ static void run(const fcs_cpu_call *c)
     for (int i = 0; i < c->args->n_in; i++) {
         j.in = &c->in[i];
         if (!fcs_rows_lies_at(j.in, j.out, j.at))
-            fcs_parallel(c->team, fcs_rows_count(j.in), fcs_rows_grain(j.in), concat_rows, &j);
+            fcs_rows_parallel(c->team, j.in, j.in, concat_rows, &j);
         j.at[axis] += j.in->shape.n[axis];
     }
 }

@@ -5,8 +5,8 @@
  * of the image meets several of the weights and the reverse; lanes are added up at the end.
  * Meanwhile the row is fetched that the next row of outputs reads besides: with dilation that is
  * some rows further. Sums run over taps in ascending order of what they read, then channels; taps
- * outside the image are added as zeros or left out, which is the same. So a pixel's bits depend on
- * its own inputs only, not on the block, the strip or the thread. */
+ * outside the image are added as zeros or left out, which is the same for finite weights. So a
+ * pixel's bits depend on its own inputs only, not on the block, the strip or the thread. */
 #include "cpu/cpu.h"
 #include "ops/axis.h"
 #include "cpu/kernels/conv.h"
@@ -16,10 +16,10 @@ enum {
     SUMS = FCS_MR * FCS_NV, /* vectors of sums of a block, at most */
     SLOTS = (SUMS + FCS_VLEN - 1) / FCS_VLEN * FCS_VLEN,
     BORDER = 4,     /* pixels of a block at the border of the image */
-    ROWS_LEAST = 4, /* output rows of a work item, */
+    ROWS_LEAST = 4, /* output rows of a work item */
     ROWS_MOST = 64,
-    STRIP = 16,      /* a multiple of its pixels of a class along W, */
-    WINDOW = 1 << 17 /* and the floats of the image that a row of them reads, wanted */
+    STRIP = 16,      /* its pixels of a class along W are a multiple of this */
+    WINDOW = 1 << 17 /* floats of the image that a row of them reads, wanted */
 };
 
 /* Output pixels of one residue per axis. */
@@ -301,16 +301,15 @@ static void output_row(const sums *f, int64_t n, int64_t z, int64_t y, int64_t s
 
 /* A work item is a strip of a band of rows: what one of its rows reads is still in the second cache
  * for the next one that reads most of it too. */
-static void cut_plane(sums *f, int threads)
+static void cut_planes(sums *f, int64_t planes, int threads)
 {
     const fcs_axis *z = &f->table->axis[0], *y = &f->table->axis[1], *x = &f->table->axis[2];
     int64_t rows = fcs_most(1, z->taps * y->taps),
             pixels = (WINDOW / (rows * f->lanes) - x->spread * (x->taps - 1)) / x->reach;
-    f->strips = fcs_divide_up(x->count, fcs_most(STRIP, pixels));
-    f->strip = fcs_divide_up(fcs_divide_up(x->count, f->strips), STRIP) * STRIP;
+    int64_t equal = fcs_divide_up(x->count, fcs_divide_up(x->count, fcs_most(STRIP, pixels)));
+    f->strip = fcs_divide_up(equal, STRIP) * STRIP;
     f->strips = fcs_divide_up(x->count, f->strip);
-    int64_t height = f->out.shape.n[FCS_H],
-            all = f->out.shape.n[FCS_N] * f->out.shape.n[FCS_D] * height * f->strips;
+    int64_t height = f->out.shape.n[FCS_H], all = planes * height * f->strips;
     f->rows = fcs_most(ROWS_LEAST, fcs_least(ROWS_MOST, all / (8 * threads)));
     f->bands = fcs_divide_up(height, f->rows);
     f->row_step = y->spread / fcs_gcd(y->spread, y->reach);
@@ -355,7 +354,7 @@ void FCS_SYM(conv_sums_run)(const fcs_cpu_call *call, bool adjoint)
         weights = pack_class(&f, c->axis, weights);
     }
     f.zeros = memset(weights, 0, (size_t)f.lanes * sizeof *weights);
-    cut_plane(&f, fcs_team_size(call->team));
-    fcs_parallel(call->team, f.out.shape.n[FCS_N] * f.out.shape.n[FCS_D] * f.bands * f.strips, 1,
-                 row_items, &f);
+    int64_t planes = f.out.shape.n[FCS_N] * f.out.shape.n[FCS_D];
+    cut_planes(&f, planes, fcs_team_size(call->team));
+    fcs_parallel(call->team, planes * f.bands * f.strips, 1, row_items, &f);
 }

@@ -32,7 +32,7 @@ static void run(const fcs_cpu_call *c)
     const int64_t *lead = c->args->attrs.i;
     if (fcs_rows_lies_at(&c->out, &c->in[0], lead))
         return;
-    fcs_parallel(c->team, fcs_rows_count(&c->out), fcs_rows_grain(&c->out), crop_rows, &call);
+    fcs_rows_parallel(c->team, &c->out, &c->out, crop_rows, &call);
 }
 
 const fcs_cpu_op FCS_SYM(op_crop) = {.run = run};

@@ -84,8 +84,7 @@ static size_t scratch(const fcs_apply_args *a, int threads)
 static void run(const fcs_cpu_call *c)
 {
     fcs_cpu_call call = *c;
-    fcs_parallel(c->team, fcs_rows_count(&c->out), fcs_rows_grain(&c->out), interpolate_rows,
-                 &call);
+    fcs_rows_parallel(c->team, &c->out, &c->out, interpolate_rows, &call);
 }
 
 const fcs_cpu_op FCS_SYM(op_interpolate) = {.run = run, .scratch = scratch};

@@ -81,7 +81,7 @@ static size_t scratch(const fcs_apply_args *a, int threads)
 static void run(const fcs_cpu_call *c)
 {
     fcs_cpu_call call = *c;
-    fcs_parallel(c->team, fcs_rows_count(&c->out), fcs_rows_grain(&c->in[0]), adjoint_rows, &call);
+    fcs_rows_parallel(c->team, &c->out, &c->in[0], adjoint_rows, &call);
 }
 
 const fcs_cpu_op FCS_SYM(op_interpolate_dx) = {.run = run, .scratch = scratch};

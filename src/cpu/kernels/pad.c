@@ -43,7 +43,7 @@ static void pad_rows(void *arg, int64_t begin, int64_t end, int thread)
 static void run(const fcs_cpu_call *c)
 {
     fcs_cpu_call call = *c;
-    fcs_parallel(c->team, fcs_rows_count(&c->out), fcs_rows_grain(&c->out), pad_rows, &call);
+    fcs_rows_parallel(c->team, &c->out, &c->out, pad_rows, &call);
 }
 
 const fcs_cpu_op FCS_SYM(op_pad) = {.run = run};

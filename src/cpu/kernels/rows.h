@@ -10,12 +10,17 @@ FCS_INLINE int64_t fcs_rows_count(const fcs_view *v)
     return v->shape.n[FCS_N] * v->shape.n[FCS_D] * v->shape.n[FCS_H];
 }
 
-/* Rows that a thread takes at a time: 16 thousand floats to eight times as many, a sixty-fourth of
- * large images. Threads that work close to one another slow each other down. */
-FCS_INLINE int64_t fcs_rows_grain(const fcs_view *v)
+/* The rows of v are spread over the team; `moved` is what most of the time goes into, v or an image
+ * that the rows are made of. A thread takes 16 thousand floats of it at a time, of large images a
+ * sixty-fourth, but no more than eight times as many: threads that work close to one another slow
+ * each other down. */
+FCS_INLINE void fcs_rows_parallel(fcs_team *team, const fcs_view *v, const fcs_view *moved,
+                                  fcs_body *body, void *arg)
 {
-    int64_t row = v->shape.n[FCS_W] * v->cs, share = fcs_rows_count(v) * row / 64;
-    return 1 + fcs_most(1 << 14, fcs_least(1 << 17, share)) / row;
+    int64_t rows = fcs_rows_count(v),
+            floats = fcs_rows_count(moved) * moved->shape.n[FCS_W] * moved->cs,
+            piece = fcs_most(1 << 14, fcs_least(1 << 17, floats / 64));
+    fcs_parallel(team, rows, 1 + piece * rows / floats, body, arg);
 }
 
 /* n, d, h of a row. */
